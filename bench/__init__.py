@@ -1,0 +1,1 @@
+"""ablation-bench: honest comparisons of neural-network blocks."""

@@ -1,0 +1,11 @@
+"""Data sets: one file each, registered under their function's name; importing this package registers all of them."""
+
+import importlib
+import pkgutil
+
+from bench.data.base import DATASETS, Data, DataError, Info, Loaded, Split, dataset
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["DATASETS", "Data", "DataError", "Info", "Loaded", "Split", "dataset"]
