@@ -5,26 +5,23 @@ or ``{"chain": [spec, …]}`` for one block after the other. ``resolve`` checks 
 makes a block of it.
 """
 
-import difflib
 import inspect
-import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, get_args, overload
 
 from torch import nn
 
-from blocks.shape import Block, Shape, Stage, chain
+from blocks.options import canonical, describe, fits, nearest, quote, suggestion, takes_block, takes_blocks, takes_stage
+from blocks.shape import BlockError as BlockError
+from blocks.shape import Shape, chain
 
 Spec = Mapping[str, Any]
+Options = Mapping[str, inspect.Parameter]
 Path = tuple[str | int, ...]
 Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
-
-
-class BlockError(ValueError):
-    """A block cannot be built from this shape and these options."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,14 @@ class Entry:
 BLOCKS: dict[str, Entry] = {}
 
 
+@overload
+def block(build: Builder, /) -> Builder: ...
+
+
+@overload
+def block(*, example: dict[str, Any] | None = None) -> Callable[[Builder], Builder]: ...
+
+
 def block(build: Builder | None = None, /, *, example: dict[str, Any] | None = None) -> Any:
     """Registers a function ``(in_shape, *, options) -> nn.Module`` as a block, under its own name.
 
@@ -89,13 +94,6 @@ def block(build: Builder | None = None, /, *, example: dict[str, Any] | None = N
         return build
 
     return register if build is None else register(build)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'dropout'?``, or the known names where none is near."""
-    names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
 
 
 def resolve(spec: Any, path: Path = (), *, as_stage: bool = False) -> dict[str, Any]:
@@ -128,49 +126,61 @@ def _bind(spec: Spec) -> Any:
 
 
 def _bind_option(value: Any, annotation: Any) -> Any:
-    if _takes_block(annotation) and isinstance(value, Mapping):
+    if takes_block(annotation) and isinstance(value, Mapping):
         return _bind(value)
-    if _takes_blocks(annotation) and isinstance(value, list | tuple):
+    if takes_blocks(annotation) and isinstance(value, list | tuple):
         return [_bind(part) for part in value]
     return tuple(value) if isinstance(value, list) else value
 
 
+def resolve_options(
+    given: Mapping[str, Any], options: Options, who: str, path: Path, problems: list[Problem]
+) -> dict[str, Any]:
+    """The options of ``who`` with every default filled in; what is wrong with the given ones is added to ``problems``."""
+    for key in given:
+        if key not in options:
+            message = f"{key!r} is not an option of {who!r}{nearest(key, options)}"
+            problems.append(Problem((*path, key), message))
+    resolved: dict[str, Any] = {}
+    for key, option in options.items():
+        if key in given:
+            resolved[key] = _resolve_option(given[key], option.annotation, (*path, key), problems)
+        elif option.default is option.empty:
+            problems.append(Problem(path, f"{who!r} needs {key!r}"))
+        elif isinstance(option.default, Mapping):  # the default of an option that takes a block is a spec
+            resolved[key] = _resolve_option(option.default, option.annotation, (*path, key), problems)
+        else:
+            resolved[key] = canonical(option.default, option.annotation)
+    return resolved
+
+
 def _resolve(spec: Any, path: Path, as_stage: bool, problems: list[Problem]) -> dict[str, Any]:
     if not isinstance(spec, Mapping) or ("block" in spec) == ("chain" in spec):
-        problems.append(Problem(path, f"expected {{block: NAME, …}} or {{chain: [ … ]}}, got {_show(spec)}"))
+        problems.append(Problem(path, f"expected {{block: NAME, …}} or {{chain: [ … ]}}, got {quote(spec)}"))
         return {}
     if "chain" in spec:
         return _resolve_chain(spec, path, as_stage, problems)
     name = spec["block"]
-    if name not in BLOCKS:
-        problems.append(Problem((*path, "block"), f"{name!r} is not a block{nearest(name, BLOCKS)}"))
+    if not isinstance(name, str) or name not in BLOCKS:
+        problems.append(Problem((*path, "block"), f"{quote(name)} is not a block{nearest(name, BLOCKS)}"))
         return {}
-    entry = BLOCKS[name]
     given = {key: value for key, value in spec.items() if key != "block"}
-    options = dict(entry.options)
+    options = dict(BLOCKS[name].options)
     if as_stage:
-        if not entry.is_stage:
-            missing = " and no ".join(word for word in ("width", "stride") if word not in options)
-            stages = sorted(other.name for other in BLOCKS.values() if other.is_stage)
-            message = f"{name!r} cannot be a stage: it has no {missing}; stages are {', '.join(stages)}"
-            problems.append(Problem((*path, "block"), message))
+        if not BLOCKS[name].is_stage:
+            problems.append(Problem((*path, "block"), _no_stage(name)))
             return {}
         for key in ("width", "stride"):
             options.pop(key)
             if given.pop(key, None) is not None:
                 problems.append(Problem((*path, key), f"{key!r} of a stage is set by the block it is part of"))
-    for key in given.keys() - options.keys():
-        message = f"{key!r} is not an option of {name!r}{nearest(key, options)}"
-        problems.append(Problem((*path, key), message))
-    resolved: dict[str, Any] = {"block": name}
-    for key, option in options.items():
-        if key in given:
-            resolved[key] = _resolve_option(given[key], option.annotation, (*path, key), problems)
-        elif option.default is option.empty:
-            problems.append(Problem(path, f"{name!r} needs {key!r}"))
-        else:
-            resolved[key] = _resolve_default(option, path, problems)
-    return resolved
+    return {"block": name} | resolve_options(given, options, name, path, problems)
+
+
+def _no_stage(name: str) -> str:
+    missing = " and no ".join(word for word in ("width", "stride") if word not in BLOCKS[name].options)
+    stages = sorted(other.name for other in BLOCKS.values() if other.is_stage)
+    return f"{name!r} cannot be a stage: it has no {missing}; stages are {', '.join(stages)}"
 
 
 def _resolve_chain(spec: Spec, path: Path, as_stage: bool, problems: list[Problem]) -> dict[str, Any]:
@@ -180,86 +190,18 @@ def _resolve_chain(spec: Spec, path: Path, as_stage: bool, problems: list[Proble
         problems.append(Problem(path, f"a chain has no options, got {', '.join(sorted(map(str, extra)))}"))
     parts = spec["chain"]
     if not isinstance(parts, list | tuple) or not parts:
-        problems.append(Problem((*path, "chain"), f"expected a list of blocks, got {_show(parts)}"))
+        problems.append(Problem((*path, "chain"), f"expected a list of blocks, got {quote(parts)}"))
         return {}
     return {"chain": [_resolve(part, (*path, "chain", i), False, problems) for i, part in enumerate(parts)]}
 
 
-def _resolve_default(option: inspect.Parameter, path: Path, problems: list[Problem]) -> Any:
-    if isinstance(option.default, Mapping):  # the default of an option that takes a block is a spec
-        return _resolve_option(option.default, option.annotation, (*path, option.name), problems)
-    return list(option.default) if isinstance(option.default, tuple) else option.default
-
-
 def _resolve_option(value: Any, annotation: Any, path: Path, problems: list[Problem]) -> Any:
-    if _takes_block(annotation) and not (value is None and type(None) in get_args(annotation)):
-        return _resolve(value, path, Stage in (annotation, *get_args(annotation)), problems)
-    if _takes_blocks(annotation) and isinstance(value, list | tuple):
+    if takes_block(annotation) and not (value is None and type(None) in get_args(annotation)):
+        return _resolve(value, path, takes_stage(annotation), problems)
+    if takes_blocks(annotation) and isinstance(value, list | tuple):
         return [_resolve(part, (*path, i), False, problems) for i, part in enumerate(value)]
-    if not _fits(value, annotation):
-        expected = _describe(annotation)
-        hint = nearest(value, get_args(annotation)) if get_origin(annotation) is Literal else ""
-        problems.append(Problem(path, f"expected {expected}, got {_show(value)}{hint if 'did you' in hint else ''}"))
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _takes_block(annotation: Any) -> bool:
-    return any(part is Stage or part == Block for part in (annotation, *_members(annotation)))
-
-
-def _takes_blocks(annotation: Any) -> bool:
-    return any(
-        get_origin(part) in (list, tuple, Sequence_) and any(_takes_block(inner) for inner in get_args(part))
-        for part in (annotation, *_members(annotation))
-    )
-
-
-Sequence_ = typing.get_origin(typing.Sequence[int])
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, or nothing."""
-    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
-
-
-def _fits(value: Any, annotation: Any) -> bool:
-    """Whether a value from YAML may be given for an option: the types that options use, and no others."""
-    if members := _members(annotation):
-        return any(_fits(value, member) for member in members)
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return any(value == allowed and type(value) is type(allowed) for allowed in args)
-    if origin in (list, tuple, Sequence_):
-        if not isinstance(value, list | tuple):
-            return False
-        if origin is tuple and Ellipsis not in args:
-            return len(value) == len(args) and all(map(_fits, value, args))
-        return all(_fits(item, args[0]) for item in value)
-    if origin in (dict, Mapping) or annotation is dict:
-        return isinstance(value, Mapping)
-    if annotation is Any:
-        return True
-    if annotation in (None, type(None)):
-        return value is None
-    if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, annotation)
-
-
-def _describe(annotation: Any) -> str:
-    if members := _members(annotation):
-        return " or ".join(map(_describe, members))
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return " | ".join(map(str, args))
-    if origin in (list, tuple, Sequence_):
-        return f"a list of {_describe(args[0])}"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", type(None): "null"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+    if not fits(value, annotation):
+        message = f"expected {describe(annotation)}, got {quote(value)}{suggestion(value, annotation)}"
+        problems.append(Problem(path, message))
+        return value
+    return canonical(value, annotation)
