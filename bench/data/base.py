@@ -80,6 +80,9 @@ class Data:
     load: Callable[[], Loaded] = field(repr=False)
     """Reads, or generates, and caches; the second call is fast and memory-mapped."""
     classes: tuple[str, ...] = ()
+    """Names of the classes, or of the masks."""
+    channels: tuple[str, ...] = ()
+    """Names of the input's channels, where they have any (modalities)."""
 
 
 Maker = TypeVar("Maker", bound=Callable[..., Data])
