@@ -4,11 +4,12 @@ import functools
 import hashlib
 import os
 import platform
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+
+from bench import plugins
 
 PACKAGES = ("torch", "numpy", "pytorch-wavelets", "PyWavelets", "scikit-learn", "scipy", "pandas", "optuna")
 
@@ -31,7 +32,7 @@ class Environment(BaseModel):
     """File name → sha-256 of each plug-in file."""
 
 
-def environment(device: str, *, plugins: Iterable[Path] = ()) -> Environment:
+def environment(device: str) -> Environment:
     """The Environment of this process on ``device`` (``cpu``, ``cuda:0`` …)."""
     import torch
 
@@ -44,7 +45,7 @@ def environment(device: str, *, plugins: Iterable[Path] = ()) -> Environment:
         platform=platform.platform(terse=True),
         versions=versions(),
         code=code_version(),
-        plugins={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},
+        plugins=plugins.hashes(),
     )
 
 

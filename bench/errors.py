@@ -12,12 +12,18 @@ class UserError(ValueError):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One problem in a file: its place (lines and columns count from 1), its path inside the file, and what to do."""
+    """One problem in a file: its place (lines and columns count from 1), its path inside the file, and what to do.
+
+    Line 0 is a problem without a place: the suite came from a dict, or the file could not be read as text.
+    """
 
     line: int
     column: int
     path: str
     message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class SuiteError(UserError):
@@ -27,8 +33,11 @@ class SuiteError(UserError):
         self.file = file
         self.problems = sorted(set(problems))
         super().__init__("\n".join(
-            f"{file}:{p.line}:{p.column}: {p.path + ': ' if p.path else ''}{p.message}" for p in self.problems
+            f"{file}:{p.line}:{p.column}: {p}" if p.line else f"{file}: {p}" for p in self.problems
         ))  # fmt: skip
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.file, self.problems)
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
@@ -36,3 +45,9 @@ def nearest(name: Any, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
+
+
+def show(value: Any) -> str:
+    """What a user wrote, cut to a length that fits a message."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -76,10 +77,12 @@ class Recipe(Model):
     eps: PositiveFloat = 1e-8
     weight_decay: NonNegativeFloat = 0.0
     weight_decay_on: str = "all"
-    """``all`` parameters, ``weights`` (those with at least two axes), or a regular expression searched in parameter names."""
+    """``all`` parameters, ``weights`` (those with at least two axes), or a regular expression searched in parameter names.
+
+    The penalty of ``sgd`` and ``adam`` is decay/2·‖w‖² in the loss's gradient, that of ``adamw`` is decoupled."""
     schedule: Literal["constant", "cosine", "step", "one_cycle"] = "constant"
     warmup: NonNegativeFloat = 0.0
-    """Epochs of linear warm-up (a fraction of an epoch is allowed)."""
+    """Epochs of linear warm-up (a fraction of an epoch is allowed); of ``one_cycle``, of its rise (0: 30 % of the training)."""
     step_epochs: PositiveFloat = 30.0
     """``step``: epochs between two reductions of the learning rate."""
     step_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -105,6 +108,18 @@ class Recipe(Model):
     channels_last: bool = False
     compile: bool = False
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
+            raise ValueError(f"momentum and nesterov are options of sgd; {self.optimizer} has betas")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0, such as momentum: 0.9")
+        try:
+            re.compile(self.weight_decay_on)
+        except re.error as error:
+            raise ValueError(f"weight_decay_on {self.weight_decay_on!r} is no regular expression: {error}") from error
+        return self
+
 
 class Budget(Model):
     """What training may spend, in exactly one unit."""
@@ -116,7 +131,7 @@ class Budget(Model):
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
-        if len(self.model_fields_set) != 1 or all(value is None for value in (self.epochs, self.steps, self.flops)):
+        if sum(value is not None for value in (self.epochs, self.steps, self.flops)) != 1:
             raise ValueError("expected exactly one of epochs, steps, flops, such as {epochs: 20}")
         return self
 
@@ -158,6 +173,12 @@ def _finite(value: Any) -> Any:
 Numbers = Annotated[dict[str, Any], AfterValidator(_finite)]
 
 
+class Diverged(ArithmeticError):  # noqa: N818 - the reason's own name
+    """A training's loss is NaN or infinite."""
+
+    reason = "diverged"
+
+
 class RunError(Model):
     """Why a run failed."""
 
@@ -174,7 +195,8 @@ class RunRecord(Model):
     run: Run
     status: Literal["done", "failed", "pruned"]
     metrics: Numbers = {}
-    """``validation`` and ``test`` → name → number, of the weights that ``recipe.select`` chose on validation."""
+    """``validation`` and ``test`` → name → number (the task's metrics, the primary first, and ``loss``), of the weights that
+    ``recipe.select`` chose on validation."""
     final: Numbers = {}
     """``train`` and ``validation`` → name → number, at the last epoch."""
     curves: Numbers = {}
@@ -182,7 +204,9 @@ class RunRecord(Model):
     cost: Numbers = {}
     """``params``, ``params_total``, ``params_live``, ``macs``, ``flops``, ``uncounted`` … (``blocks.Cost``)."""
     measured: Numbers = {}
-    """``train_s``, ``peak_memory_bytes``, ``epochs``, ``steps``, ``best_epoch`` …"""
+    """What it took: seconds of wall time ``total_s``, of it ``train_s`` (training passes with their running metrics) and
+    ``evaluate_s`` (validation); ``images_per_s`` of training; ``steps``, ``epochs``, ``best_epoch`` (of the primary metric on
+    validation, from 1), ``stopped_early``; ``peak_memory_bytes`` (bench.peak says of what)."""
     environment: Environment
     error: RunError | None = None
 

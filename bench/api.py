@@ -1,0 +1,294 @@
+"""The main job from end to end: a suite's missing runs are trained, recorded, reported. The command line only wraps this."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import plugins as plug_ins
+from bench.environment import code_version
+from bench.errors import UserError, nearest
+from bench.plan import Plan
+from bench.progress import View
+from bench.quantities import seconds, size_bytes
+from bench.report import report as write_report
+from bench.run import Progress, Run, RunRecord
+from bench.schedule import Limits, execute, slots
+from bench.settings import is_folder_name
+from bench.source import read
+from bench.store import Store, write_if_changed
+from bench.suite import Suite, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is recorded of a suite: its plan, the records of the plan's runs, and the folder where all of it lies."""
+
+    plan: Plan
+    records: list[RunRecord]
+    folder: Path
+
+    @property
+    def failed(self) -> list[RunRecord]:
+        """The runs that failed."""
+        return [record for record in self.records if record.status == "failed"]
+
+    def frame(self) -> "pd.DataFrame":
+        """One row a planned run, settings and results as columns."""
+        from bench.frames import runs_frame
+
+        return runs_frame(self.plan, self.records)
+
+    def show(self, console: "Console") -> None:
+        """Prints the table of the comparison, the failures with their reasons, and where the rest is."""
+        from bench.scores import Scores
+        from bench.tables import show
+
+        show(Scores(self.plan, self.records), console)
+        for record in self.failed:
+            assert record.error is not None, "a failed run has its error"
+            label = labels(self.plan)[record.id]
+            console.print(f"failed: {label} ({record.error.reason}): {record.error.message}", markup=False)
+        if self.failed:
+            console.print("run again with --retry failed to repeat just the failed runs", markup=False)
+        console.print(f"tables, plots and report: {self.folder / 'README.md'}", markup=False)
+
+
+def run(
+    suite: Suite | Path | str,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    threads: int = 1,
+    only: Iterable[str] = (),
+    retry: str | None = None,
+    time_limit: str | float | None = None,
+    memory_limit: str | int | None = None,
+    tensorboard: bool = False,
+    force: bool = False,
+    results: Path | str = "results",
+    data: Path | str | None = None,
+    plugins: Iterable[Path] = (),
+    view: View | None = None,
+) -> Outcome:
+    """Trains the runs of a suite that are not recorded yet, and writes tables, plots and report.
+
+    ``suite`` is a Suite, a file, or a name in suites/. ``only`` keeps to these variants; ``retry="failed"`` repeats the runs
+    that failed. Raises ``UserError`` for wrong input, ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
+    """
+    if retry not in (None, "failed"):
+        raise UserError(f"--retry {retry!r}: only failed runs can be repeated, with --retry failed")
+    job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
+    store = Store(job.folder)
+    with job.view, store.lock(job.view.message):
+        wanted = _todo(job.plan, store.records(), tuple(only), retry)
+        if wanted:
+            _same_threads(job.plan, store.records(), threads, force)
+            limits = job.limits(time_limit, memory_limit)
+            places = slots(device, workers, threads)
+            _execute(job, wanted, store, partial(execute, slots=places, limits=limits), tensorboard)
+        return job.reported(store)
+
+
+def report(suite: Suite | Path | str, *, results: Path | str = "results", plugins: Iterable[Path] = ()) -> Outcome:
+    """Tables, plots and report from what is recorded so far. Raises ``UserError``."""
+    job = Job(suite, Path(results), tuple(map(Path, plugins)), None, View())
+    return job.reported(Store(job.folder))
+
+
+def records(folder: Path | str) -> "pd.DataFrame":
+    """The runs of a results folder, such as results/ablation, one row each: settings, metrics, costs, measurements, errors.
+
+    Raises ``UserError`` where no suite was run into the folder.
+    """
+    from bench.frames import runs_frame
+
+    folder = Path(folder)
+    stored = _stored_plan(folder)
+    if stored is None:
+        raise UserError(
+            f"{folder} holds no {PLAN}: it is not the results folder of a suite; expected one such as results/ablation"
+        )
+    return runs_frame(stored[1], Store(folder).records())
+
+
+class Job:
+    """One suite and its results folder. The plan is kept beside the records: where nothing changed, no network is built."""
+
+    def __init__(
+        self, suite: Suite | Path | str, results: Path, plugins: Sequence[Path], data: Path | None, view: View
+    ) -> None:
+        self.plugins, self.data, self.view = plugins, data, view
+        self._suite = suite if isinstance(suite, Suite) else None
+        self._file = None if isinstance(suite, Suite) else suite_file(suite)
+        self.folder = results / (self._name_in_file() or self.suite.name)
+        self.plan = self._planned()
+
+    def _name_in_file(self) -> str | None:
+        """The suite's name, found without building anything; None where only loading the suite can tell, or refuse it."""
+        if self._file is None:
+            return None
+        value = read(self._file).value
+        name = value.get("name", self._file.stem) if isinstance(value, dict) else None
+        return name if isinstance(name, str) and is_folder_name(name) else None
+
+    @property
+    def suite(self) -> Suite:
+        """The suite itself, loaded when it is first needed: that builds every network once and takes torch."""
+        if self._suite is None:
+            assert self._file is not None, "a job has a suite or its file"
+            prepare(self.plugins, self.data)
+            self._suite = load(self._file)
+        return self._suite
+
+    def limits(self, time_limit: str | float | None, memory_limit: str | int | None) -> Limits:
+        """The suite's limits, or those that were given in their place."""
+        of_suite = self.suite.limits
+        try:
+            return Limits(
+                seconds(time_limit) if time_limit is not None else of_suite.time,
+                size_bytes(memory_limit) if memory_limit is not None else of_suite.memory,
+            )
+        except ValueError as error:
+            raise UserError(f"--time-limit, --memory-limit: {error}") from error
+
+    def reported(self, store: Store) -> Outcome:
+        """The report, written, and what it is made of."""
+        ids = {id for cell in self.plan.cells for id in cell.ids}
+        outcome = Outcome(self.plan, [record for record in store.records() if record.id in ids], self.folder)
+        if outcome.records:
+            write_report(self.plan, outcome.records, self.folder)
+        return outcome
+
+    def _planned(self) -> Plan:
+        """The plan as stored, if suite, code and plug-ins are the same as then; else made anew and stored."""
+        if self._file is None:
+            plan = self.suite.plan()
+            write_if_changed(self.folder / PLAN, _dump(plan, ""))
+            return plan
+        made_from = _fingerprint(self._file, self.plugins)
+        stored = _stored_plan(self.folder)
+        if stored and stored[0] == made_from:
+            return stored[1]
+        plan = self.suite.plan()
+        write_if_changed(self.folder / PLAN, _dump(plan, made_from))
+        return plan
+
+
+def suite_file(suite: Path | str) -> Path:
+    """The file that a path, or a name in suites/, stands for. Raises ``UserError`` with the nearest name."""
+    named = Path("suites") / f"{suite}.yaml"
+    for path in (Path(suite), named):
+        if path.is_file():
+            return path
+    known = [path.stem for path in Path("suites").glob("*.yaml")]
+    hint = nearest(Path(suite).stem, known) if known else "; there is no folder suites/ here"
+    raise UserError(f"there is no suite file {suite} (nor {named}){hint}")
+
+
+def prepare(plugins: Sequence[Path], data: Path | None) -> None:
+    """Makes a process, of the parent or of a worker, know the plug-ins' blocks and data sets, and where real data lies."""
+    from bench.data.base import set_folder
+
+    set_folder(data)
+    plug_ins.load(plugins)
+
+
+def work(run: Run, /, *, device: str, report: Callable[[Progress], None], folder: Path, tensorboard: bool) -> RunRecord:
+    """Trains one run in a worker, with its checkpoint and its predictions in the suite's folder."""
+    from bench.train import train
+
+    return train(
+        run, device=device, report=report,
+        checkpoint=folder / "checkpoints" / f"{run.id}.pt",
+        predictions=folder / "predictions" / f"{run.id}.npz",
+        tensorboard=folder / "tensorboard" / run.id if tensorboard else None,
+    )  # fmt: skip
+
+
+def labels(plan: Plan) -> dict[str, str]:
+    """A readable name for the id of each run: variant, place in the grid, seed."""
+    names: dict[str, str] = {}
+    for cell in plan.cells:
+        place = "".join(f", {axis} {point}" for axis, point in {**cell.grid, **cell.sweep}.items())
+        for id, seed in zip(cell.ids, cell.seeds, strict=True):
+            shown = str(seed.init) if seed.init == seed.data else f"{seed.init}/{seed.data}"
+            names.setdefault(id, f"{cell.variant}{place}, seed {shown}")
+    return names
+
+
+def _execute(job: Job, wanted: Sequence[str], store: Store, execute: Callable[..., Any], tensorboard: bool) -> None:
+    """Trains these runs, and appends each record as it comes."""
+    prepare(job.plugins, job.data)
+    runs = [run for run in job.suite.runs() if run.id in set(wanted)]
+    _load_data(runs, job.view)
+    job.view.start(len(runs), labels(job.plan))
+    training = execute(
+        runs,
+        partial(work, folder=job.folder.resolve(), tensorboard=tensorboard),
+        on_progress=job.view.progress,
+        initialise=partial(prepare, job.plugins, job.data),
+    )
+    with contextlib.closing(training):
+        for record in training:
+            store.append(record)
+            job.view.record(record)
+
+
+def _load_data(runs: Iterable[Run], view: View) -> None:
+    """Generates or parses each data set once, into the cache that all workers share."""
+    from bench.data import data_from
+
+    for spec in {json.dumps(run.data, sort_keys=True): run.data for run in runs}.values():
+        view.message(f"data: {spec['name']}")
+        data_from(spec).load()
+
+
+def _todo(plan: Plan, recorded: Iterable[RunRecord], only: Sequence[str], retry: str | None) -> list[str]:
+    """The ids still to run, in the plan's order, each once."""
+    variants = {cell.variant for cell in plan.cells}
+    for name in only:
+        if name not in variants:
+            raise UserError(f"--only {name!r}: no such variant{nearest(name, variants)}")
+    done = {record.id for record in recorded if not (retry == "failed" and record.status == "failed")}
+    ids = dict.fromkeys(id for cell in plan.cells if not only or cell.variant in only for id in cell.ids)
+    return [id for id in ids if id not in done]
+
+
+def _same_threads(plan: Plan, recorded: Iterable[RunRecord], threads: int, force: bool) -> None:
+    """Refuses to mix thread counts in one suite: they change bits, and paired differences would compare unlike runs."""
+    ids = {id for cell in plan.cells for id in cell.ids}
+    before = {record.environment.threads for record in recorded if record.id in ids and record.status == "done"}
+    if before - {threads} and not force:
+        raise UserError(
+            f"the recorded runs used --threads {', '.join(map(str, sorted(before)))}, not {threads}: results would not be "
+            f"comparable bit for bit; use the same number, or --force to mix them"
+        )
+
+
+def _fingerprint(file: Path, plugins: Iterable[Path]) -> str:
+    """What a plan depends on: the suite's text, the code, the plug-ins."""
+    parts = [file.read_bytes(), code_version().encode(), *(plug_ins.hash_file(plugin).encode() for plugin in plugins)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _dump(plan: Plan, made_from: str) -> str:
+    return json.dumps({"made_from": made_from, "plan": plan.model_dump(mode="json")}, ensure_ascii=False) + "\n"
+
+
+def _stored_plan(folder: Path) -> tuple[str, Plan] | None:
+    try:
+        stored = json.loads((folder / PLAN).read_text("utf-8"))
+        return stored["made_from"], Plan.model_validate(stored["plan"])
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of an older version: it is made anew
+        return None

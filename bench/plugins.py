@@ -1,0 +1,62 @@
+"""A user's own blocks and data sets: files named with ``--plugin``, and installed packages' entry points.
+
+A plug-in registers what it has as it is imported, with ``from blocks import block`` and ``from bench.data import dataset``.
+"""
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from bench.errors import UserError
+
+GROUPS = ("ablation_bench.blocks", "ablation_bench.data")
+
+_loaded: dict[Path, str] = {}
+
+
+def load(files: Iterable[Path] = ()) -> None:
+    """Imports every installed entry point of ``GROUPS`` and then each file, once a process.
+
+    Raises ``UserError`` where a file is missing or raises as it is imported.
+    """
+    for group in GROUPS:
+        for point in metadata.entry_points(group=group):
+            point.load()
+    for file in map(Path.resolve, map(Path, files)):
+        if file not in _loaded:
+            _load_file(file)
+
+
+def hashes() -> dict[str, str]:
+    """File name → sha-256 of each plug-in file that this process has imported."""
+    return {file.name: digest for file, digest in _loaded.items()}
+
+
+def hash_file(file: Path) -> str:
+    """The sha-256 of a plug-in file. Raises ``UserError`` where there is none."""
+    if not file.is_file():
+        raise UserError(f"plug-in {file} does not exist; --plugin takes the path of a Python file")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _load_file(file: Path) -> None:
+    digest = hash_file(file)
+    name = f"bench_plugin_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"plug-in {file} is not a Python file (its name must end in .py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a plug-in is anybody's code: whatever it raises is its author's to read
+        del sys.modules[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        place = f":{line}" if line else ""
+        raise UserError(f"plug-in {file}{place}: {type(error).__name__}: {error}") from error
+    _loaded[file] = digest

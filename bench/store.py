@@ -1,0 +1,141 @@
+"""Records on disk: one line of JSON each in ``results/<suite>/records.jsonl``, the only source of truth."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bench.errors import UserError
+from bench.lock import locked
+from bench.run import RunRecord
+
+BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for each end of a line
+
+
+class StoreError(UserError):
+    """Results cannot be read or written; what is on disk is whole, and the message says what to do."""
+
+
+class Store:
+    """The records of one suite, in ``folder/records.jsonl``; anyone may read, only the holder of the lock appends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "records.jsonl"
+        self._descriptor: int | None = None
+
+    def records(self) -> list[RunRecord]:
+        """The latest record of each run and kind, in the order in which they first came: a retry supersedes a failure.
+
+        A last line without its end is one being written, or torn: it is left out. Raises ``StoreError`` with file and line
+        where any other line is not a record.
+        """
+        *lines, _ = self._read().split(b"\n")
+        latest: dict[tuple[str, str], RunRecord] = {}
+        for number, line in enumerate(lines, start=1):
+            record = self._parse(line, number)
+            latest[record.id, record.kind] = record
+        return list(latest.values())
+
+    def append(self, record: RunRecord) -> None:
+        """Writes the record as one line, on the disk when this returns. Only inside ``lock``.
+
+        Raises ``StoreError`` where that fails (a full disk); the file is then as it was before.
+        """
+        assert self._descriptor is not None, "append needs the lock"
+        size = os.fstat(self._descriptor).st_size
+        line = record.model_dump_json().encode() + b"\n"
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fsync(self._descriptor)
+        except BaseException as error:  # whatever stops the writing, Ctrl-C too, no part of a line may stay
+            os.ftruncate(self._descriptor, size)
+            if isinstance(error, OSError):
+                raise _cannot("write", self.file, error) from error
+            raise
+
+    @contextlib.contextmanager
+    def lock(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Makes this process the only writer of the suite, waits for another to end, and repairs a torn last line.
+
+        ``say`` is told of either. A process that dies, in whatever way, gives its lock back.
+        """
+        assert self._descriptor is None, "the lock is held already"
+        with contextlib.ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                message = f"{self.folder}: another process is writing here; waiting for it to end"
+                stack.enter_context(locked(self.folder / ".lock", lambda: say(message)))
+                descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
+            except OSError as error:
+                raise _cannot("write", self.folder, error) from error
+            stack.callback(os.close, descriptor)
+            self._repair(descriptor, say)
+            self._descriptor = descriptor
+            try:
+                yield
+            finally:
+                self._descriptor = None
+
+    def _repair(self, descriptor: int, say: Callable[[str], None]) -> None:
+        content = self._read()
+        tail = content[content.rfind(b"\n") + 1 :]
+        if not tail:
+            return
+        number = content.count(b"\n") + 1
+        try:
+            self._parse(tail, number)
+        except StoreError:
+            os.ftruncate(descriptor, len(content) - len(tail))
+            say(
+                f"{self.file}:{number}: the last line was torn ({len(tail)} bytes); it is dropped, its run is done again"
+            )
+        else:
+            os.write(descriptor, b"\n")  # whole but for its end
+
+    def _read(self) -> bytes:
+        try:
+            return self.file.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise _cannot("read", self.file, error) from error
+
+    def _parse(self, line: bytes, number: int) -> RunRecord:
+        try:
+            return RunRecord.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+            raise StoreError(
+                f"{self.file}:{number}: not a record: {place + ': ' if place else ''}{first['msg']}; "
+                "mend the line, or delete it and its run is done again"
+            ) from error
+
+
+def write_if_changed(path: Path, content: str | bytes) -> bool:
+    """Writes a whole file at once (never half of it), unless it holds just that already; says whether it wrote.
+
+    Text is UTF-8. Raises ``StoreError`` where the file cannot be written; what was there stays.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.is_file() and path.read_bytes() == data:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot("write", path, error) from error
+    return True
+
+
+def _cannot(do: str, path: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot {do} {path}: {error.strerror or error}")

@@ -1,0 +1,122 @@
+"""How every figure looks: facets that wrap, looks that tell apart in grey and for the colour-blind, the same bytes each time."""
+
+import io
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito (2008), without the yellow that white paper swallows, in an order whose neighbours also differ in lightness
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#000000", "#CC79A7", "#56B4E9", "#D55E00")
+MARKERS = {
+    "o": 6.0,
+    "s": 5.5,
+    "^": 7.0,
+    "D": 5.5,
+    "v": 7.0,
+    "P": 8.0,
+    "X": 7.5,
+    "*": 10.0,
+}  # with sizes that look the same
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 2, 2, 2, 2, 2)))
+PANEL_WIDTH = 3.4  # inches
+SETTINGS: dict[Any, Any] = {
+    "axes.axisbelow": True, "axes.edgecolor": "#666666", "axes.grid": True, "axes.linewidth": 0.8, "axes.spines.right": False,
+    "axes.spines.top": False, "axes.titlelocation": "left", "axes.titlesize": 10, "axes.labelsize": 9,
+    "figure.constrained_layout.use": True, "font.size": 9, "font.family": "DejaVu Sans", "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.7, "legend.frameon": False, "legend.fontsize": 9, "lines.linewidth": 1.6, "lines.markersize": 5,
+    "savefig.facecolor": "white", "svg.hashsalt": "ablation-bench", "text.parse_math": False,
+    "xtick.color": "#444444", "ytick.color": "#444444", "xtick.labelsize": 8, "ytick.labelsize": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one variant is drawn in every figure: no two of the first 280 look the same."""
+
+    colour: str
+    marker: str
+    size: float
+    dashes: Any
+
+
+def looks(variants: Sequence[str]) -> dict[str, Look]:
+    """Variant → its look. Colour, marker and dashes run through lists of 7, 8 and 5, so that they differ without colour too."""
+    drawn = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS.items()), itertools.cycle(DASHES), strict=False)
+    return {
+        variant: Look(colour, *marker, dashes)
+        for variant, (colour, marker, dashes) in zip(variants, drawn, strict=False)
+    }
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Figures made within look the same on every machine, whatever a user's own settings are."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
+
+
+def facets(titles: Sequence[str], height: float = 2.9, *, share_y: bool = False) -> "tuple[Figure, list[Axes]]":
+    """A figure with one panel a title, at most three side by side, without pyplot and its global state."""
+    from matplotlib.figure import Figure
+
+    across = 2 if len(titles) == 4 else min(len(titles), 3)
+    down = math.ceil(len(titles) / across)
+    figure = Figure(figsize=(max(PANEL_WIDTH * across, 4.5), height * down))
+    axes = list(figure.subplots(down, across, squeeze=False, sharey=share_y).flat)
+    for unused in axes[len(titles) :]:
+        unused.remove()
+    for ax, title in zip(axes, titles, strict=False):
+        ax.set_title(shortened(title, 46))
+    return figure, axes[: len(titles)]
+
+
+def legend(figure: "Figure", variants: Sequence[str], *, lines: bool = True) -> None:
+    """The variants' looks below all panels, in as many columns as fit; the figure grows by the room they take."""
+    from matplotlib.lines import Line2D
+
+    names = [shortened(variant, 32) for variant in variants]
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.marker,
+            markersize=look.size,
+            linestyle=look.dashes if lines else "",
+            label=name,
+        )
+        for look, name in zip(looks(variants).values(), names, strict=True)
+    ]
+    width, height = figure.get_size_inches()
+    across = max(1, min(len(names), int(width / (0.65 + 0.075 * max(map(len, names))))))
+    figure.set_size_inches(width, height + 0.2 * math.ceil(len(names) / across) + 0.1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=across, handlelength=3.2 if lines else 1.0)
+
+
+def rendered(figure: "Figure") -> dict[str, bytes]:
+    """``svg`` and ``png`` → the file's bytes, without dates and versions: equal figures give equal bytes."""
+    files = {}
+    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, metadata=metadata, dpi=160)
+        files[kind] = buffer.getvalue()
+    return files
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text on one line, cut with … where it is too long for its place."""
+    text = plain(text)
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

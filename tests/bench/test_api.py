@@ -1,0 +1,202 @@
+"""The main job: run, resume after anything, the same bits whatever the workers, and failures that stop nobody else."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+from bench.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+SMOKE = ROOT / "suites" / "smoke.yaml"
+FAULTS = Path(__file__).with_name("plugin_faults.py")
+
+
+def measured(folder: Path) -> dict[str, Any]:
+    """What must be the same bit for bit, by run."""
+    lines = (folder / "records.jsonl").read_text().splitlines()
+    records = {record["id"]: record for record in map(json.loads, lines)}
+    return {id: [record[part] for part in ("metrics", "final", "curves")] for id, record in records.items()}
+
+
+def start(*arguments: str | Path, results: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench", "run", *map(str, arguments), "--results", str(results)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("uninterrupted")
+    outcome = bench.run(SMOKE, workers=4, device="cpu", results=results)
+    assert not outcome.failed
+    return outcome.folder
+
+
+def test_one_worker_and_four_give_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
+    assert measured(bench.run(SMOKE, workers=1, device="cpu", results=tmp_path).folder) == measured(uninterrupted)
+
+
+def test_a_second_run_starts_nothing_and_rewrites_nothing(uninterrupted: Path) -> None:
+    def stamps() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*") if path.is_file()}
+
+    before = stamps()
+    assert {path.name for path in before} >= {"README.md", "plan.json", "records.jsonl", "scores.csv", "scores.svg"}
+    bench.run(SMOKE, device="cpu", results=uninterrupted.parent)
+    assert stamps() == before
+
+
+def test_killed_parent_loses_only_the_runs_in_flight(uninterrupted: Path, tmp_path: Path) -> None:
+    process = start(SMOKE, "--workers", "1", "--device", "cpu", results=tmp_path)
+    records = tmp_path / "smoke" / "records.jsonl"
+    deadline = time.monotonic() + 120
+    while not (records.exists() and records.read_text().count("\n") >= 1):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = records.read_text()
+    assert 1 <= kept.count("\n") < 4
+    bench.run(SMOKE, workers=2, device="cpu", results=tmp_path)
+    assert records.read_text().startswith(kept[: kept.rindex("\n") + 1])
+    assert measured(tmp_path / "smoke") == measured(uninterrupted)
+
+
+def test_ctrl_c_stops_cleanly_and_what_is_finished_stays(tmp_path: Path) -> None:
+    suite = tmp_path / "long.yaml"
+    suite.write_text(SMOKE.read_text().replace("epochs: 4", "epochs: 2000").replace("name: smoke", "name: long"))
+    process = start(suite, "--device", "cpu", results=tmp_path)
+    while not list((tmp_path / "long").glob("checkpoints/*")) and process.poll() is None and not _children(process.pid):
+        time.sleep(0.05)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert "goes on" in output
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if os.name == "posix" else ["?"]
+
+
+def test_every_failure_is_recorded_with_its_reason_and_stops_nobody(tmp_path: Path) -> None:
+    suite = tmp_path / "faults.yaml"
+    kinds = ["raises", "diverges", "allocates", "exits", "sleeps"]
+    variants = "\n".join(f"  {kind}: {{network.chain.0.kind: {kind}}}" for kind in kinds)
+    suite.write_text(f"""
+base:
+  data: {{name: digits}}
+  network: {{chain: [{{block: fault, kind: none}}, {{block: conv, width: 4, depth: 1}}]}}
+  budget: {{epochs: 1}}
+variants:
+  sound: {{}}
+{variants}
+  sound too: {{recipe.lr: 0.01}}
+limits: {{time: 20s, memory: 1GB}}
+""")
+    process = start(suite, "--plugin", FAULTS, "--device", "cpu", "--workers", "2", results=tmp_path)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 1, output
+    assert "Traceback" not in output
+    frame = bench.records(tmp_path / "faults").set_index("variant")
+    assert frame["status"].to_dict() == {"sound": "done", "sound too": "done"} | dict.fromkeys(kinds, "failed")
+    assert frame.loc[kinds, "error.reason"].to_dict() == {
+        "raises": "exception",
+        "diverges": "diverged",
+        "allocates": "memory_limit",
+        "exits": "killed",
+        "sleeps": "time_limit",
+    }
+    for reason in ("this block always raises", "memory limit", "exit code 7", "time limit", "loss is nan"):
+        assert reason in output
+    page = (tmp_path / "faults" / "README.md").read_text()
+    assert "this block always raises" in page
+
+
+def test_retry_repeats_only_what_failed(tmp_path: Path) -> None:
+    suite = tmp_path / "retry.yaml"
+    suite.write_text("""
+base:
+  data: {name: digits}
+  network: {block: fault, kind: none}
+  budget: {epochs: 1}
+variants: {sound: {}, broken: {network.kind: raises}}
+""")
+    first = bench.run(suite, plugins=[FAULTS], device="cpu", results=tmp_path)
+    assert [record.status for record in first.records].count("failed") == 1
+    assert len(bench.run(suite, plugins=[FAULTS], device="cpu", results=tmp_path).failed) == 1
+    lines = (first.folder / "records.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    bench.run(suite, plugins=[FAULTS], device="cpu", results=tmp_path, retry="failed")
+    retried = (first.folder / "records.jsonl").read_text().splitlines()
+    assert len(retried) == 3
+    assert json.loads(retried[-1])["error"]["message"].startswith("RuntimeError at plugin_faults.py:")
+
+
+def test_only_keeps_to_the_named_variants(tmp_path: Path) -> None:
+    outcome = bench.run(SMOKE, only=["residual"], device="cpu", results=tmp_path)
+    frame = bench.records(outcome.folder)
+    assert frame.groupby("variant")["status"].unique().map(list).to_dict() == {
+        "conv": ["missing"],
+        "residual": ["done"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"only": ["residul"]}, "did you mean 'residual'?"),
+        ({"retry": "done"}, "only failed runs"),
+        ({"device": "tpu"}, "'tpu' is not a device"),
+        ({"time_limit": "soon"}, "--time-limit"),
+        ({"memory_limit": "much"}, "--memory-limit"),
+        ({"workers": 0}, "at least 1"),
+        ({"plugins": [Path("nowhere.py")]}, "nowhere.py does not exist"),
+    ],
+)
+def test_wrong_options_are_one_error(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+        bench.run(SMOKE, results=tmp_path, **({"device": "cpu"} | options))
+
+
+def test_other_thread_count_is_refused_unless_forced(uninterrupted: Path) -> None:
+    more = SMOKE.read_text().replace("seeds: 2", "seeds: 3")
+    suite = uninterrupted.parent / "smoke.yaml"
+    suite.write_text(more)
+    with pytest.raises(UserError, match="--threads 1, not 2"):
+        bench.run(suite, device="cpu", threads=2, results=uninterrupted.parent)
+
+
+def test_unknown_suite_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match="did you mean 'smoke'"):
+        bench.run("smoek")
+
+
+def test_records_of_another_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not the results folder of a suite"):
+        bench.records(tmp_path)
+
+
+def test_a_suite_can_be_made_in_python(tmp_path: Path) -> None:
+    value = {
+        "base": {
+            "data": {"name": "digits"},
+            "network": {"block": "mlp", "widths": [8]},
+            "budget": {"epochs": 1},
+        },
+        "variants": {"relu": {}, "tanh": {"network.act": "tanh"}},
+    }
+    suite = bench.load_dict(value, name="activations")
+    outcome = bench.run(suite, device="cpu", results=tmp_path)
+    assert [record.status for record in outcome.records] == ["done", "done"]
+    assert (tmp_path / "activations" / "README.md").exists()

@@ -1,0 +1,45 @@
+"""What all tests share: one thread, a cache of their own, and the real data where it is."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# Set here, before torch is imported and before xdist starts its workers, which inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+_OWN_CACHE = "BENCH_CACHE" not in os.environ
+os.environ.setdefault("BENCH_CACHE", tempfile.mkdtemp(prefix="bench-cache-"))
+
+import pytest  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _OWN_CACHE and not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["BENCH_CACHE"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("-m"):
+        skip = pytest.mark.skip(reason="takes minutes; run by hand with -m slow")
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(skip)
+    if "BENCH_DATA" not in os.environ:
+        absent = pytest.mark.skip(reason="needs the real data sets: set BENCH_DATA to their folder")
+        for item in items:
+            if item.get_closest_marker("data"):
+                item.add_marker(absent)
+
+
+@pytest.fixture
+def bench_data() -> Path:
+    """The folder of the real data sets (the ``data`` marker skips where there is none)."""
+    return Path(os.environ["BENCH_DATA"])
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's top folder."""
+    return ROOT

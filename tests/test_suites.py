@@ -1,0 +1,19 @@
+"""Every suite in suites/ is itself a test: it loads, expands, and builds all its networks on meta."""
+
+from pathlib import Path
+
+import pytest
+
+import bench
+
+SUITES = sorted((Path(__file__).parent.parent / "suites").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_suite_expands(path: Path) -> None:
+    suite = bench.load(path)
+    assert suite.question, "a suite opens with its question"
+    assert path.read_text().startswith("# "), "and says what to expect"
+    assert suite.name == path.stem
+    runs = list(suite.runs())
+    assert len({run.id for run in runs}) == len(runs) > 0
