@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from bench import plugins as plug_ins
 from bench.environment import code_version
 from bench.errors import UserError, nearest
-from bench.plan import Plan
 from bench.progress import View
-from bench.quantities import seconds, size_bytes
 from bench.report import report as write_report
-from bench.run import Progress, Run, RunRecord
+from bench.runs import Progress, Run, RunRecord
 from bench.schedule import Limits, execute, slots
-from bench.settings import is_folder_name
-from bench.source import read
 from bench.store import Store, write_if_changed
 from bench.suite import Suite, load
+from bench.suite.plan import Plan
+from bench.suite.quantities import seconds, size_bytes
+from bench.suite.settings import is_folder_name
+from bench.suite.source import read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,14 +45,14 @@ class Outcome:
 
     def frame(self) -> "pd.DataFrame":
         """One row a planned run, settings and results as columns."""
-        from bench.frames import runs_frame
+        from bench.tables.frames import runs_frame
 
         return runs_frame(self.plan, self.records)
 
     def show(self, console: "Console") -> None:
         """Prints the table of the comparison, the failures with their reasons, and where the rest is."""
-        from bench.scores import Scores
         from bench.tables import show
+        from bench.tables.scores import Scores
 
         show(Scores(self.plan, self.records), console)
         for record in self.failed:
@@ -111,7 +111,7 @@ def records(folder: Path | str) -> "pd.DataFrame":
 
     Raises ``UserError`` where no suite was run into the folder.
     """
-    from bench.frames import runs_frame
+    from bench.tables.frames import runs_frame
 
     folder = Path(folder)
     stored = _stored_plan(folder)

@@ -8,13 +8,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.api import Job
-from bench.budget import Plan as Length
-from bench.plan import Plan
 from bench.progress import View
-from bench.run import Run, RunRecord
+from bench.runs import Run, RunRecord
 from bench.store import Store
 from bench.suite import Suite
+from bench.suite.plan import Plan
 from bench.text import count, duration
+from bench.train.budget import Length
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,9 +132,9 @@ def check(
 
 def _length(run: Run) -> tuple[int, float]:
     """The steps of a run, and the FLOPs of all of them."""
-    from bench.build import cost
     from bench.data import data_from
     from bench.data.splits import splits
+    from bench.train.build import cost
 
     data = data_from(run.data)
     examples = len(splits(data, run.seed.data).train)

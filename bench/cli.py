@@ -168,7 +168,7 @@ def list_(
 @app.command(epilog="Example: [bold]bench schema > suite.schema.json[/bold]")
 def schema() -> None:
     """The JSON Schema of a suite file, for editors."""
-    from bench.schema import schema as suite_schema
+    from bench.suite.schema import schema as suite_schema
 
     typer.echo(json.dumps(suite_schema(), indent=2))
 
@@ -197,6 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="bench")
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print(
+                "interrupted: what was finished is recorded, and the same command goes on from there", file=sys.stderr
+            )
         return stop.code if isinstance(stop.code, int) else OK
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.api import prepare
 from bench.errors import UserError
-from bench.source import parse, read
+from bench.suite.source import parse, read
 
 Rows = list[dict[str, Any]]
 

@@ -122,12 +122,14 @@ def recall(statistics: Statistics) -> float:
 
 def image_dice(statistics: Statistics) -> Array:
     """(N,) Dice of each image, averaged over its channels; 1 where target and prediction are both empty."""
-    return np.nan_to_num(_dice(statistics), nan=1.0).mean(1)
+    averaged: Array = np.nan_to_num(_dice(statistics), nan=1.0).mean(1)
+    return averaged
 
 
 def true_class_score(statistics: Statistics) -> Array:
     """(N,) the probability given to each example's own class."""
-    return np.take_along_axis(statistics["scores"], statistics["target"][:, None], 1)[:, 0]
+    own: Array = np.take_along_axis(statistics["scores"], statistics["target"][:, None], 1)[:, 0]
+    return own
 
 
 def _dice(statistics: Statistics) -> Array:
@@ -148,4 +150,5 @@ def _over_images(scores: Array, statistics: Statistics, *, empty: bool) -> float
 
 def _ratio(part: Array, whole: Array) -> Array:
     """part / whole, NaN for 0/0."""
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)
+    ratio: Array = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)
+    return ratio

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from bench.run import Progress, RunRecord
+from bench.runs import Progress, RunRecord
 
 
 class View:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bench.errors import UserError
 from bench.lock import locked
-from bench.run import RunRecord
+from bench.runs import RunRecord
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for each end of a line
 

@@ -10,7 +10,7 @@ FLOORS = [
     ["bench.plugins"],
     ["blocks"],
     ["bench.task", "bench.stats", "bench.environment"],
-    ["bench.data", "bench.run"],
+    ["bench.data", "bench.runs"],
     ["bench.suite", "bench.store"],
     ["bench.tables", "bench.plots", "bench.train"],
     ["bench.schedule"],

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bench.environment import Environment
-from bench.plan import Plan, PlanCell
-from bench.run import Budget, Recipe, Run, RunError, RunRecord, Seed
+from bench.runs import Budget, Recipe, Run, RunError, RunRecord, Seed
+from bench.suite.plan import Plan, PlanCell
 from bench.task import TASKS
 
 ENVIRONMENT = Environment(

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy import ndimage
 
-from bench.augment import STEPS, augmented, check_augment
 from bench.errors import UserError
-from bench.run import Augment
+from bench.runs import Augment
+from bench.train.augment import STEPS, augmented, check_augment
 
 B, C, H, W = 64, 2, 9, 9
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import machine
 from bench.errors import UserError
-from bench.machine import Slot, cores, memory_bytes, slots
+from bench.schedule import machine
+from bench.schedule.machine import Slot, cores, memory_bytes, slots
 
 GB = 1_000_000_000
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import SuiteError
-from bench.match import fit
 from bench.suite import Cell, load_dict
-from bench.widths import widths_of, with_widths
+from bench.suite.match import fit
+from bench.suite.widths import widths_of, with_widths
 
 STAGE = {"block": "encoder", "widths": [8, 16], "stage": {"block": "conv"}}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.memory import MemoryLimit, ran_out
+from bench.schedule.memory import MemoryLimit, ran_out
 
 MB = 1_000_000
 
@@ -56,7 +56,7 @@ def test_what_is_over_the_limit_raises_and_what_is_under_does_not(allocate: Call
 
 
 def test_without_a_number_the_memory_there_is_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.memory.memory_bytes", lambda: 1200 * MB)
+    monkeypatch.setattr("bench.schedule.memory.memory_bytes", lambda: 1200 * MB)
     assert [MemoryLimit.of("cpu", None, share).bytes for share in (1, 3)] == [1200 * MB, 400 * MB]
 
 

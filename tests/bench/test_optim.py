@@ -6,8 +6,8 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from bench.errors import UserError
-from bench.optim import decayed, learning_rate, optimizer, parameter_groups
-from bench.run import Recipe
+from bench.runs import Recipe
+from bench.train.optim import decayed, learning_rate, optimizer, parameter_groups
 
 STEPS, EPOCH = 60, 12
 

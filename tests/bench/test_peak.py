@@ -3,8 +3,8 @@ import time
 import pytest
 import torch
 
-from bench import peak
-from bench.peak import PeakMemory
+from bench.train import peak
+from bench.train.peak import PeakMemory
 
 MIB = 2**20
 

@@ -9,8 +9,8 @@ from matplotlib import rcParams
 from PIL import Image
 
 from bench import plots
-from bench.scores import Scores
-from bench.style import COLOURS, looks, styled
+from bench.plots.style import COLOURS, looks, styled
+from bench.tables.scores import Scores
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from fake_records import ENVIRONMENT, failed, plan_of, realistic, scored
 
-from bench.page import CAPTIONS
 from bench.plots import PLOTS
 from bench.report import report
-from bench.run import RunRecord
-from bench.scores import Scores
-from bench.sentences import mixtures, sentences
+from bench.report.page import CAPTIONS
+from bench.runs import RunRecord
 from bench.store import StoreError
+from bench.tables.scores import Scores
+from bench.tables.sentences import mixtures, sentences
 
 CONV = [0.81, 0.84, 0.79, 0.90, 0.85, 0.83, 0.88, 0.80]
 BETTER = [score + gain for score, gain in zip(CONV, [0.02, 0.03, 0.01, 0.02, 0.04, 0.02, 0.03, 0.02], strict=True)]

@@ -14,7 +14,7 @@ import pytest
 import schedule_work
 from schedule_work import a_run, here, work
 
-from bench.run import Progress, Run, RunRecord
+from bench.runs import Progress, Run, RunRecord
 from bench.schedule import NO_LIMITS, Limits, Slot, WorkerError, execute
 from bench.store import Store
 

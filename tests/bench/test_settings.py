@@ -1,6 +1,6 @@
 import pytest
 
-from bench.settings import is_folder_name
+from bench.suite.settings import is_folder_name
 
 
 @pytest.mark.parametrize(

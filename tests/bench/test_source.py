@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import SuiteError
-from bench.quantities import seconds, share, size_bytes
-from bench.source import from_value, parse
+from bench.suite.quantities import seconds, share, size_bytes
+from bench.suite.source import from_value, parse
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
-from bench.run import EarlyStopping
-from bench.stopping import stopped
+from bench.runs import EarlyStopping
+from bench.train.stopping import stopped
 
 WAVPOOL = EarlyStopping(rule="cumulative", patience=3, from_epoch=6)
 

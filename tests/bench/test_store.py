@@ -10,7 +10,7 @@ import pytest
 from schedule_work import a_run, here
 
 from bench.errors import UserError
-from bench.run import RunError, RunRecord
+from bench.runs import RunError, RunRecord
 from bench.store import Store, StoreError, write_if_changed
 
 

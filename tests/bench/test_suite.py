@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bench.errors import SuiteError, UserError
-from bench.plan import Plan
-from bench.schema import schema
 from bench.suite import Suite, load, load_dict
+from bench.suite.plan import Plan
+from bench.suite.schema import schema
 
 BASE = {
     "data": {"name": "digits"},

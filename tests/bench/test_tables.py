@@ -8,11 +8,11 @@ from rich.console import Console
 from scipy import stats as scipy_stats
 
 from bench import tables
-from bench.frames import Row, runs_frame, scores_frame
-from bench.plan import Plan
-from bench.run import RunRecord
-from bench.scores import Scores
+from bench.runs import RunRecord
+from bench.suite.plan import Plan
 from bench.tables import comparison_tables
+from bench.tables.frames import Row, runs_frame, scores_frame
+from bench.tables.scores import Scores
 
 CONV = [0.81, 0.84, 0.79, 0.90, 0.85, 0.83, 0.88, 0.80]
 BETTER = [score + gain for score, gain in zip(CONV, [0.02, 0.03, 0.01, 0.02, 0.04, 0.02, 0.03, 0.02], strict=True)]

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 
 from bench.errors import UserError
 from bench.metrics import on_host
-from bench.tally import Tally
 from bench.task import CLASSIFICATION, REGRESSION, SEGMENTATION, TASKS, Metric, dice_loss
+from bench.train.tally import Tally
 
 LOGITS, CLASSES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 3, 0, 1])
 MASK_LOGITS, MASKS = LOGITS.view(3, 2, 2, 2), (LOGITS.flip(0) > 0).float().view(3, 2, 2, 2)

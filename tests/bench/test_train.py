@@ -8,16 +8,15 @@ from torch import nn
 from toys import CONV, MLP, UNET, toy, toy_run
 
 import blocks
-from bench import checkpoint as checkpoints
-from bench import passes
 from bench import train as module
-from bench.augment import Augment
-from bench.budget import Plan
 from bench.data.spec import resolve_data
 from bench.data.splits import Splits, splits
 from bench.errors import UserError
-from bench.run import Budget, Diverged, EarlyStopping, Progress, Recipe, RunRecord, Seed
-from bench.train import train
+from bench.runs import Budget, Diverged, EarlyStopping, Progress, Recipe, RunRecord, Seed
+from bench.train import checkpoint as checkpoints
+from bench.train import passes, train
+from bench.train.augment import Augment
+from bench.train.budget import Length
 
 NETWORKS = {"classification": CONV, "regression": MLP, "segmentation": UNET}
 
@@ -175,7 +174,7 @@ def test_a_checkpoint_that_does_not_fit_is_none(damage, monkeypatch, tmp_path):
     ],
 )
 def test_what_a_budget_comes_to(budget, recipe, plan):
-    assert dataclasses.astuple(Plan.of(budget, Recipe(batch_size=16, **recipe), 100, lambda: 1000)) == plan
+    assert dataclasses.astuple(Length.of(budget, Recipe(batch_size=16, **recipe), 100, lambda: 1000)) == plan
 
 
 @pytest.mark.parametrize(
@@ -187,7 +186,7 @@ def test_what_a_budget_comes_to(budget, recipe, plan):
 )
 def test_a_budget_without_a_step_is_refused(budget, recipe, says):
     with pytest.raises(UserError, match=says.replace("+", r"\+")):
-        Plan.of(budget, Recipe(**{"batch_size": 16, **recipe}), 100, lambda: 1000)
+        Length.of(budget, Recipe(**{"batch_size": 16, **recipe}), 100, lambda: 1000)
 
 
 def test_the_last_epoch_may_be_a_part_of_one():

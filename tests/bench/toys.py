@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from bench.data.base import Data, Info, Loaded, Split
-from bench.run import Budget, Recipe, Run, Seed
+from bench.runs import Budget, Recipe, Run, Seed
 from blocks import resolve_head
 from blocks.registry import resolve
 

@@ -21,9 +21,9 @@ from torch import Tensor
 import blocks
 from bench.data.spec import data_from, resolve_data
 from bench.data.splits import splits
-from bench.reproducible import stream
-from bench.run import Budget, Recipe, Run, Seed
+from bench.runs import Budget, Recipe, Run, Seed
 from bench.train import train
+from bench.train.reproducible import stream
 from blocks.registry import resolve
 
 LIMIT = 1.03

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.environment import Environment
-from bench.run import Budget, Progress, Recipe, Run, RunRecord, Seed
+from bench.runs import Budget, Progress, Recipe, Run, RunRecord, Seed
 from bench.schedule import execute, slots
 from bench.store import Store
 

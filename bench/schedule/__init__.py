@@ -1,0 +1,84 @@
+"""Runs on a pool of local worker processes: started once, one run at a time in each, replaced when a run fails in one."""
+
+import contextlib
+import tempfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.environment import Environment
+from bench.environment import environment as environment_here
+from bench.runs import Run, RunRecord
+from bench.schedule import interrupt
+from bench.schedule.machine import Slot, slots
+from bench.schedule.pool import OnProgress, Worker, WorkerError, ended, wait
+from bench.schedule.worker import Setup, Work, pack
+
+__all__ = ["Limits", "Slot", "Work", "WorkerError", "execute", "slots"]
+
+EXIT_S = 2.0
+"""How long workers may take to end by themselves when all is done."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take. ``memory_bytes`` of None: an equal part of what there is, for each worker that shares it."""
+
+    time_s: float | None = None
+    memory_bytes: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+def execute(
+    runs: Iterable[Run],
+    work: Work,
+    slots: Sequence[Slot],
+    *,
+    limits: Limits = NO_LIMITS,
+    on_progress: OnProgress | None = None,
+    initialise: Callable[[], None] | None = None,
+    environment: Callable[[str], Environment] = environment_here,
+) -> Generator[RunRecord, None, None]:
+    """The record of each run, as they end: ``work(run, device=…, report=…)``, one at a time in a process for each slot.
+
+    A run that raises, runs out of memory, exceeds a limit or takes its process down gives a failed record; the others go on.
+    Each worker calls ``initialise`` first of all (it loads plug-ins), and once ``environment`` with its device, for the
+    records of runs that fail. These and ``work`` are found by module and name. ``on_progress`` gets the slot's name.
+
+    The first Ctrl-C ends the runs in flight and raises ``KeyboardInterrupt`` where the next record is asked for, never within
+    the caller's own code; a second one at once. ``close()`` ends all workers. Raises ``WorkerError`` where they do not start.
+    """
+    waiting = deque(runs)
+    assert slots or not waiting, "no slot to run on"
+    used = slots[: len(waiting)]
+    code = pack(work, initialise, environment)
+    with contextlib.ExitStack() as stack:
+        faults = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        workers = []
+        for number, slot in enumerate(used):
+            share = sum(slot.device == other.device for other in used)
+            setup = Setup(slot, code, limits.time_s, limits.memory_bytes, share, faults / f"{number}.txt")
+            workers.append(Worker(setup))
+        stack.enter_context(ended(workers, EXIT_S))
+        interrupted = stack.enter_context(interrupt.first_noted())
+        _hand_out(waiting, workers)
+        while waiting or any(worker.run for worker in workers):
+            wait(workers)
+            records = [record for worker in workers if (record := worker.collect(on_progress))]
+            _hand_out(waiting, workers)  # before the caller's turn: no worker waits for a disk
+            yield from records
+            if interrupted():
+                raise KeyboardInterrupt
+
+
+def _hand_out(waiting: deque[Run], workers: Sequence[Worker]) -> None:
+    """A run to every worker that is ready for one, and a start of as many others as there is work for."""
+    for worker in workers:
+        if waiting and worker.ready and worker.give(waiting[0]):
+            waiting.popleft()
+    spare = len(waiting) - sum(worker.starting for worker in workers)
+    for worker in [worker for worker in workers if worker.process is None][: max(0, spare)]:
+        worker.start()

@@ -1,0 +1,85 @@
+"""A Plan: what a suite set out to run, as plain JSON. With the records it is all that tables, plots and verdicts need."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, WithJsonSchema, model_validator
+
+from bench.runs import Model, Seed
+
+
+def _name(value: Any) -> Any:
+    """A number where a name is expected is the name as it was written."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": ["string", "number"]})]
+"""The name of a variant: a string, also where YAML reads a number."""
+
+
+class Claim(Model):
+    """A value, or an order of variants, that a document states, and where it stands."""
+
+    id: str
+    variant: Name | None = None
+    metric: str
+    value: float | None = None
+    sd: PositiveFloat | None = None
+    n: PositiveInt | None = None
+    """How many runs the documented value is the mean of."""
+    margin: PositiveFloat | None = None
+    """What still counts as equal, in the metric's unit; None: 0.01 of the metric's scale."""
+    order: Annotated[tuple[Name, ...], Field(min_length=2)] | None = None
+    """Variants, the documented best first: a claim without a value."""
+    grid: dict[str, Any] = Field({})
+    """Where in the grid it holds: axis → point; an axis that is left out: at each of its points."""
+    data: str
+    """What the document measured it on, in its own words; a verdict on other data is about direction and order only."""
+    source: str
+
+    @model_validator(mode="after")
+    def _value_or_order(self) -> Self:
+        has_value = self.value is not None and self.variant is not None
+        has_order = self.order is not None
+        if has_value == has_order or (has_order and (self.value is not None or self.variant is not None)):
+            raise ValueError("expected either 'variant' and 'value', or 'order' (variants, the best first)")
+        return self
+
+
+class PlanCell(Model):
+    """A variant at one point of the grid: the ids of its runs, one a seed, and what its network costs."""
+
+    variant: str
+    grid: dict[str, Any] = Field({})
+    """Axis → the point's name or value. A cell of a sweep adds the one axis that it changes."""
+    sweep: dict[str, Any] = Field({})
+    """Every axis of the sweep → its value in this cell, changed or not: the curve over an axis is all cells of the variant
+    that agree on the others."""
+    parent: str | None
+    """The variant that this one is compared with; None for the reference."""
+    data: str
+    """The data set: its name, with the options in which the suite's data sets of that name differ."""
+    task: str
+    """``classification``, ``regression`` or ``segmentation``; bench.task says which metrics it has."""
+    seeds: tuple[Seed, ...]
+    ids: tuple[str, ...]
+    params: int
+    params_live: int
+    macs: int
+    matched: Literal["params", "macs"] | None = None
+    """What ``match`` made equal: live parameters or MACs."""
+    target: int | None = None
+    mismatch: float | None = None
+    """(count − target) / target, where ``match`` scaled the widths."""
+
+
+class Plan(Model):
+    """A suite, expanded."""
+
+    name: str
+    question: str
+    description: str
+    reference: str
+    cells: tuple[PlanCell, ...]
+    claims: tuple[Claim, ...] = ()
+    source: str
+    """The text of the suite file."""

@@ -1,0 +1,130 @@
+"""A draft, checked: data set, network, head, recipe and budget with every default filled in."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from bench.data import Data, DataSpecError, data_from, resolve_data
+from bench.errors import UserError
+from bench.runs import Recipe, Run, Seed
+from bench.suite.drafts import Point
+from bench.suite.explain import checked
+from bench.suite.problems import Problems
+from bench.task import TASKS
+from blocks.head import resolve_head
+from blocks.registry import SpecError, resolve
+from blocks.shape import BlockError
+
+_NEEDED = {"data": "{name: digits}", "network": "{block: mlp, widths: [64]}", "budget": "{epochs: 20}"}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A point with its run, of the first seed, and its data set."""
+
+    point: Point
+    run: Run
+    data: Data
+
+
+def filled(values: dict[str, Any]) -> dict[str, Any]:
+    """A run's values with every default filled in, where they are right."""
+    result = dict(values)
+    if recipe := checked(Recipe, _or_empty(values.get("recipe")))[0]:
+        result["recipe"] = recipe.model_dump(mode="json")
+    fill: dict[str, Callable[[Any], dict[str, Any]]] = {"data": resolve_data, "network": resolve, "head": resolve_head}
+    for part, resolver in fill.items():
+        with suppress(UserError, BlockError):  # reported where the whole run is checked
+            result[part] = resolver(values.get(part))
+    return result
+
+
+def resolved(point: Point, seed: Seed, problems: Problems) -> tuple[str | None, Resolved | None]:
+    """The task, and the run, at a point; None where something is wrong with it, which is added to ``problems``."""
+    problems.visit(point.variant)
+    check = _Check(point, problems)
+    data = check.data()
+    parts = {"network": check.part("network", resolve), "head": check.part("head", resolve_head)}
+    run = check.run(seed, None if data is None else data.task)
+    if data is None or run is None or None in parts.values():
+        return None if data is None else data.task, None
+    run = run.model_copy(update={"data": resolve_data(point.draft.values["data"]), **parts})
+    return data.task, Resolved(point, run, data)
+
+
+class _Check:
+    """One point's parts, each checked whatever is wrong with the others."""
+
+    def __init__(self, point: Point, problems: Problems) -> None:
+        self._draft, self._variant, self._problems = point.draft, point.variant, problems
+
+    def data(self) -> Data | None:
+        """The data set; its files are looked for, not read."""
+        if not self._has("data"):
+            return None
+        try:
+            return data_from(self._draft.values["data"])
+        except DataSpecError as error:
+            for path, message in error.problems:
+                self._add(("data", *path), message)
+        except UserError as error:
+            self._add(("data",), str(error))
+        return None
+
+    def part(self, part: str, resolver: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+        """The network or the head with its defaults."""
+        if part in _NEEDED and not self._has(part):
+            return None
+        try:
+            return resolver(self._draft.values.get(part))
+        except SpecError as error:
+            for problem in error.problems:
+                self._add((part, *problem.path), problem.message)
+        return None
+
+    def run(self, seed: Seed, task: str | None) -> Run | None:
+        """The run's recipe, budget and evaluation, with nothing in place of data and networks."""
+        values = self._draft.values
+        budget = values["budget"] if self._has("budget") else {"epochs": 1}
+        parts = {"recipe": _or_empty(values.get("recipe")), "budget": budget}
+        if "evaluate" in values:
+            parts["evaluate"] = values["evaluate"]
+        empty: dict[str, Any] = {"data": {}, "network": {}, "head": {}, "seed": seed.model_dump()}
+        run, found = checked(Run, {**empty, **parts})
+        for path, message in found:
+            if len(path) == 1:  # parts of it that do not go together: the last one set is to blame
+                self._problems.add(self._draft.last_change(str(path[0])), message, self._variant)
+            else:
+                self._add(path, message)
+        if run and task:
+            self._check_loss(run.recipe, task)
+        return run
+
+    def _check_loss(self, recipe: Recipe, task: str) -> None:
+        right = True
+        for name in recipe.loss:
+            right &= self._accepts(("recipe", "loss", name), task, {name: 1.0}, 0.0)
+        if right:
+            self._accepts(("recipe",), task, recipe.loss, recipe.label_smoothing)
+
+    def _accepts(self, path: tuple[str, ...], task: str, weights: Mapping[str, float], smoothing: float) -> bool:
+        try:
+            TASKS[task].check_loss(weights, smoothing)
+        except UserError as error:
+            self._add(path, str(error))
+            return False
+        return True
+
+    def _has(self, part: str) -> bool:
+        if self._draft.values.get(part) is not None:
+            return True
+        self._add((part,), f"a run needs {part!r}, such as {_NEEDED[part]}")
+        return False
+
+    def _add(self, path: tuple[str | int, ...], message: str) -> None:
+        self._problems.add(self._draft.where(path), message, self._variant)
+
+
+def _or_empty(value: Any) -> Any:
+    return {} if value is None else value

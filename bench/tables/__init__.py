@@ -1,0 +1,157 @@
+"""The comparison table: rows variants, columns data/grid; laid out once, shown as Markdown or in a terminal."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.tables.frames import Row, scores_frame
+from bench.tables.scores import Scores, metric_label
+from bench.tables.sentences import mixtures, progress, surroundings
+from bench.text import count, decimals, duration, estimate, fixed, markdown, p_text, plain, signed
+
+BEST, TIED = "★", "≈"
+COLUMNS = 4  # data/grid points side by side; more of them make further tables
+MISMATCH = 0.02  # a residual of ``match`` that is worth a word
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of a table: lines of plain text, the first of which may stand out."""
+
+    lines: tuple[str, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and rows of entries; what is shown of it is the same everywhere."""
+
+    header: tuple[Entry, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+    def markdown(self) -> str:
+        """The table in GitHub's Markdown."""
+        rule = "|" + " :-- |" * len(self.header)
+        return "\n".join([self._line(self.header), rule, *map(self._line, self.rows)])
+
+    def terminal(self) -> RichTable:
+        """The table for a Rich console."""
+        table = RichTable(show_lines=True)
+        for entry in self.header:
+            table.add_column(Text("\n".join(map(plain, entry.lines))))
+        for row in self.rows:
+            texts = [Text("\n".join(map(plain, entry.lines))) for entry in row]
+            for entry, text in zip(row, texts, strict=True):
+                text.stylize("bold" if entry.strong else "", 0, len(entry.lines[0]))
+            table.add_row(*texts)
+        return table
+
+    @staticmethod
+    def _line(entries: Iterable[Entry]) -> str:
+        cells = []
+        for entry in entries:
+            first, *rest = map(markdown, entry.lines)
+            cells.append("<br>".join([f"**{first}**" if entry.strong else first, *rest]))
+        return f"| {' | '.join(cells)} |"
+
+
+LEGEND = (
+    f"Mean ± half-width of its 95 % interval (Student t below 30 runs, BCa bootstrap from there on), n runs. {BEST} is the best "
+    f"mean of a column; {TIED} cannot be told from it: the interval of their paired difference, at 95 % for all of the column's "
+    "rivals together (Bonferroni), holds 0. Δ is the mean paired difference by seed to the variant named under "
+    "“against”, with its 95 % interval and the p of an exact sign-flip test (Wilcoxon beyond 16 pairs), adjusted by Holm "
+    "within the column; “n too small” stands where so few pairs cannot give a p below 0.05 whatever the difference. "
+    "MACs are of one example's forward pass; times are medians."
+)
+
+
+def comparison_tables(scores: Scores, columns: int = COLUMNS) -> list[Table]:
+    """The scores by each task's primary metric, in tables of at most so many data/grid columns."""
+    if not scores.columns:
+        return []
+    frame = scores_frame(scores)
+    rows = cast(list[Row], frame[frame["primary"]].to_dict("records"))
+    labels = [column.label for column in scores.columns]
+    return [_table(scores, rows, range(i, min(i + columns, len(labels)))) for i in range(0, len(labels), columns)]
+
+
+def show(scores: Scores, console: Console) -> None:
+    """Prints the tables, as many columns side by side as the console has room for, and what to know of them."""
+    console.print(Text(f"{scores.plan.name}: {progress(scores)}", style="bold"))
+    for table in comparison_tables(scores, max(1, min(COLUMNS, (console.width - 24) // 34))):
+        console.print(table.terminal())
+    measured = "; ".join(f"{what}: {value}" for what, value in surroundings(scores).items())
+    console.print(
+        Text("\n".join([LEGEND, *mixtures(scores), *([f"Measured on {measured}."] if measured else [])]), style="dim")
+    )
+
+
+def _table(scores: Scores, rows: Sequence[Row], shown: Iterable[int]) -> Table:
+    columns = [scores.columns[i].label for i in shown]
+    cells = {(row["variant"], row["column"]): row for row in rows}
+    heads = {row["column"]: metric_label(row["task"], row["metric"], row["split"]) for row in rows}
+    header = (Entry(("variant",)), *(Entry((label, heads[label])) for label in columns))
+    body = [
+        (_variant(variant, rows), *(_entry(cells.get((variant, label))) for label in columns))
+        for variant in scores.variants
+        if any((variant, label) in cells for label in columns)
+    ]
+    return Table(header, tuple(body))
+
+
+def _variant(variant: str, rows: Iterable[Row]) -> Entry:
+    parents = {row["parent"]: None for row in rows if row["variant"] == variant and isinstance(row["parent"], str)}
+    return Entry((variant, *(f"against {parent}" for parent in parents)))
+
+
+def _entry(row: Row | None) -> Entry:
+    if row is None:
+        return Entry(("–",))
+    return Entry(tuple(_lines(row)), strong=row["best"] or row["tied"])
+
+
+def _lines(row: Row) -> Iterator[str]:
+    mark = f" {BEST}" if row["best"] else f" {TIED}" if row["tied"] else ""
+    of = "" if row["n"] == row["planned"] else f" of {row['planned']}"
+    score = estimate(row["mean"], (row["high"] - row["low"]) / 2) + mark
+    yield f"{score}, n {row['n']}{of}"
+    if row["pairs"]:
+        yield f"Δ {difference_text(row)}"
+        yield significance(row)
+    live = f" ({count(row['params_live'])} live)" if row["params_live"] != row["params"] else ""
+    time = f", {duration(row['train_s'])}" if math.isfinite(row["train_s"]) else ""
+    yield f"{count(row['params'])} params{live}, {count(row['macs'])} MACs{time}"
+    yield from trouble(row)
+
+
+def difference_text(row: Row) -> str:
+    """``+0.012 [0.004, 0.020]``: the mean paired difference and its 95 % interval."""
+    low, high = row["difference_low"], row["difference_high"]
+    digits = decimals(row["difference"], (high - low) / 2)
+    interval = f" [{fixed(low, digits)}, {fixed(high, digits)}]" if math.isfinite(low) else ""
+    return f"{signed(row['difference'], digits)}{interval}"
+
+
+def significance(row: Row) -> str:
+    """``p 0.031, better``, ``7 pairs, p 0.4``, or ``n too small (needs 8)``."""
+    words = [] if row["pairs"] == row["n"] else [f"{row['pairs']} pair{'s' * (row['pairs'] != 1)}"]
+    if row["pairs"] < row["pairs_needed"]:
+        return ", ".join([*words, f"n too small (needs {row['pairs_needed']:.0f})"])
+    return ", ".join([*words, p_text(row["p_adjusted"]), *([row["verdict"]] if row["verdict"] else [])])
+
+
+def trouble(row: Row) -> Iterator[str]:
+    """What stands against a cell: failed and missing runs, runs without a score, a match that was not reached."""
+    if row["failed"]:
+        yield f"{row['failed']} of {row['planned']} failed ({row['reasons']})"
+    if row["missing"]:
+        yield f"{row['missing']} of {row['planned']} not run"
+    if row["n"] < row["done"]:
+        yield f"{row['done'] - row['n']} of {row['planned']} without a score"
+    if row["mismatch"] is not None and abs(row["mismatch"]) > MISMATCH:
+        yield f"size off the match by {signed(100 * row['mismatch'], 1)} %"

@@ -1,0 +1,192 @@
+"""Trains one Run and gives its RunRecord."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from bench.data.base import Data
+from bench.data.spec import data_from
+from bench.data.splits import Splits, splits
+from bench.environment import Environment, environment
+from bench.runs import Diverged, Progress, Run, RunRecord
+from bench.task import TASKS, Task
+from bench.train import build
+from bench.train.augment import check_augment
+from bench.train.board import board
+from bench.train.budget import Length
+from bench.train.checkpoint import Checkpoint, State
+from bench.train.feed import Feed
+from bench.train.optim import optimizer
+from bench.train.passes import evaluate, forward, train_pass
+from bench.train.peak import PeakMemory
+from bench.train.predictions import write_predictions
+from bench.train.reproducible import reproducible
+from bench.train.stopping import stopped
+
+
+def train(
+    run: Run,
+    *,
+    device: str = "cpu",
+    report: Callable[[Progress], None] | None = None,
+    checkpoint: Path | None = None,
+    tensorboard: Path | None = None,
+    predictions: Path | None = None,
+) -> RunRecord:
+    """Trains the run's network and evaluates the weights its recipe selects on validation; test is touched once, at the end.
+
+    The same run gives the same bits on the same kind of device with as many threads, also where it goes on from a
+    ``checkpoint``. ``report`` hears of the start and of every epoch; ``tensorboard`` is this run's folder for its curves,
+    ``predictions`` an .npz of test examples. Raises ``Diverged`` for a loss that is NaN or infinite, ``UserError`` for a run
+    that cannot be, and whatever torch raises.
+    """
+    started, identity, tell = time.perf_counter(), run.id, report or (lambda _progress: None)
+    place, where = torch.device(device), environment(device)
+    with reproducible(place), PeakMemory(place) as memory:
+        job = Job.of(run, place)
+        state, saved = job.start(), Checkpoint(checkpoint, stamp(identity, where, place))
+        saved.load(state, place)
+        earlier_s = state.spent.get("total_s", 0.0)
+        with board(tensorboard, state.epoch) as write:
+            tell(Progress(identity, state.epoch, job.length.epochs, {}))
+            while not job.ends(state):
+                values = one_epoch(job, state)
+                state.spent["total_s"] = earlier_s + time.perf_counter() - started
+                saved.save(state)
+                write(state.epoch, values)
+                tell(Progress(identity, state.epoch, job.length.epochs, values))
+        metrics = selected(run, state)
+        if "test" in run.evaluate:
+            metrics["test"] = tested(job, state, predictions)
+        saved.remove()
+        measured = took(job, state) | memory.measured() | {"total_s": earlier_s + time.perf_counter() - started}
+    return RunRecord(
+        id=identity,
+        run=run,
+        status="done",
+        metrics=metrics,
+        final={split: state.at(state.epoch, split) for split in ("train", "validation")},
+        curves=state.curves,
+        cost=build.cost(run, job.data).summary(),
+        measured=measured,
+        environment=where,
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run and what it is trained with, on a device."""
+
+    run: Run
+    data: Data
+    task: Task
+    parts: Splits
+    training: Feed
+    validation: Feed
+    length: Length
+    device: torch.device
+
+    @classmethod
+    def of(cls, run: Run, device: torch.device) -> Self:
+        """Loads the data. Raises ``UserError`` where the recipe asks for what makes no sense for it."""
+        data, recipe = data_from(run.data), run.recipe
+        task = TASKS[data.task]
+        task.check_loss(recipe.loss, recipe.label_smoothing)
+        check_augment(recipe.augment, data.task, data.in_shape)
+        parts = splits(data, run.seed.data)
+        training, validation = (Feed.of(part, parts, data, recipe, device) for part in (parts.train, parts.validation))
+        length = Length.of(run.budget, recipe, len(training), lambda: build.cost(run, data).train_flops)
+        return cls(run, data, task, parts, training, validation, length, device)
+
+    def start(self) -> State:
+        """The network with its seed's weights, and an optimizer that has done nothing yet."""
+        model, forward = build.network(self.run, self.data, self.device)
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.run.recipe.precision == "fp16")
+        return State(model, forward, optimizer(model, self.run.recipe), scaler)
+
+    def ends(self, state: State) -> bool:
+        """Whether the budget is spent, or training stops early."""
+        losses = state.curves.get("validation/loss", ())
+        return state.epoch == self.length.epochs or stopped(losses, self.run.recipe.early_stopping)
+
+
+def one_epoch(job: Job, state: State) -> dict[str, float]:
+    """Trains and validates once, and gives the epoch's entries of the curves. Raises ``Diverged``."""
+    begin = now(job.device)
+    tally = train_pass(job.run, state, job.training, job.length, job.task)
+    trained = finite(tally.values(), "training", state)
+    middle = now(job.device)
+    validated = finite(evaluate(state, job.validation, job.task, job.run.recipe).values(), "validation", state)
+    state.spend(train_s=middle - begin, evaluate_s=now(job.device) - middle, images=tally.examples)
+    values = {"train/loss": trained.pop("loss")}
+    values |= {f"validation/{name}": value for name, value in validated.items()}
+    values |= {f"train/{name}": value for name, value in trained.items()} | {"lr": state.lr}
+    state.log(values)
+    curve = state.curves[f"validation/{job.task.primary}"]
+    if not state.best_epoch or job.task.metrics[job.task.primary].better(curve[-1], curve[state.best_epoch - 1]):
+        state.best_epoch = state.epoch
+        if job.run.recipe.select == "best":
+            state.keep_weights()
+    return values
+
+
+def finite(values: dict[str, float], split: str, state: State) -> dict[str, float]:
+    """The values of a pass. Raises ``Diverged`` where their loss is not a finite number."""
+    if not math.isfinite(values["loss"]):
+        raise Diverged(
+            f"the {split} loss is {values['loss']} in epoch {state.epoch + 1} (learning rate {state.lr:.3g})"
+        )
+    return values
+
+
+def tested(job: Job, state: State, predictions: Path | None) -> dict[str, float]:
+    """What the model comes to on test: its only use. Writes the examples' file where there is to be one."""
+    test, recipe = Feed.of(job.parts.test, job.parts, job.data, job.run.recipe, job.device), job.run.recipe
+    tally = evaluate(state, test, job.task, recipe)
+    if predictions is not None:
+        with torch.no_grad():
+            write_predictions(
+                predictions, test, job.task, tally.statistics(), lambda x: job.task.predict(forward(state, x, recipe))
+            )
+    return tally.values()
+
+
+def selected(run: Run, state: State) -> dict[str, Any]:
+    """Gives the model the weights that the recipe selects, and what they came to on validation."""
+    best = run.recipe.select == "best"
+    if best and state.best_epoch != state.epoch:
+        state.model.load_state_dict(state.best)
+    epoch = state.best_epoch if best else state.epoch
+    return {"validation": state.at(epoch, "validation")} if "validation" in run.evaluate else {}
+
+
+def took(job: Job, state: State) -> dict[str, Any]:
+    """What the training took."""
+    train_s = state.spent["train_s"]
+    return {
+        "train_s": train_s,
+        "evaluate_s": state.spent["evaluate_s"],
+        "images_per_s": state.spent["images"] / train_s,
+        "steps": state.step,
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "stopped_early": state.step < job.length.steps,
+    }
+
+
+def stamp(identity: str, where: Environment, device: torch.device) -> str:
+    """All that the bits of a training depend on."""
+    return json.dumps([identity, device.type, where.model_dump(exclude={"device"})], sort_keys=True)
+
+
+def now(device: torch.device) -> float:
+    """Seconds, once the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
