@@ -3,29 +3,32 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 FLOORS = [
-    ["bench.errors"],
-    ["bench.plugins"],
+    ["bench.errors", "bench.text", "bench.lock", "bench.plugins"],
     ["blocks"],
-    ["bench.task", "bench.stats", "bench.environment"],
+    ["bench.metrics", "bench.stats", "bench.power", "bench.environment"],
+    ["bench.task"],
     ["bench.data", "bench.runs"],
     ["bench.suite", "bench.store"],
-    ["bench.tables", "bench.plots", "bench.train"],
+    ["bench.train", "bench.tables", "bench.plots"],
     ["bench.schedule"],
-    ["bench.report"],
+    ["bench.report", "bench.progress"],
+    ["bench.api"],
+    ["bench.check", "bench.listing"],
     ["bench.cli"],
+    ["bench.__main__"],
 ]
-BLOCK_FLOORS = [
-    ["blocks.shape"],
-    ["blocks.registry"],
-    ["blocks.layers"],
-    ["blocks.skip"],
-    ["blocks.conv"],
-    ["blocks.network"],
-]
-MAY_IMPORT_BLOCKS = {"bench.suite", "bench.train"}
+"""From the bottom up. A package stands on one floor; inside it, modules import each other without a cycle (Python sees to it)."""
+
+MAY_IMPORT_BLOCKS = ["bench.suite", "bench.train", "bench.listing"]
+"""To check a suite, to build its networks, to list what there is."""
+
+LIGHT = ["bench.errors", "bench.cli", "bench.runs", "bench.suite", "bench.store", "bench.schedule", "bench.api", "bench.report"]
+"""What starts without torch: the command line, and a run of a suite in which nothing is left to do."""
 
 
 def modules(package: str) -> list[Path]:
@@ -53,8 +56,42 @@ def is_module(name: str) -> bool:
     return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
-def floor(name: str, floors: list[list[str]]) -> int | None:
-    for number, homes in enumerate(floors):
+def floor(name: str) -> int | None:
+    for number, homes in enumerate(FLOORS):
         if any(name == home or name.startswith(home + ".") for home in homes):
             return number
     return None
+
+
+FILES = [file for file in modules("bench") if name_of(file) != "bench"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_imports_only_go_down(file: Path) -> None:
+    name = name_of(file)
+    mine = floor(name)
+    assert mine is not None, f"{name} has no floor: add it to FLOORS"
+    for other in imports(file) - {"bench"}:
+        package = ".".join(name.split(".")[:2])
+        if other == package or other.startswith(package + "."):
+            continue
+        theirs = floor(other)
+        assert theirs is not None, f"{other} has no floor"
+        assert theirs < mine or (theirs == mine == 0), f"{name} (floor {mine}) imports {other} (floor {theirs})"
+
+
+@pytest.mark.parametrize("file", modules("blocks"), ids=name_of)
+def test_blocks_know_nothing_of_bench(file: Path) -> None:
+    assert not [name for name in imports(file) if name.startswith("bench")]
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_few_import_blocks(file: Path) -> None:
+    if not name_of(file).startswith(tuple(MAY_IMPORT_BLOCKS)):
+        assert not [name for name in imports(file) if name.startswith("blocks")]
+
+
+@pytest.mark.parametrize("package", ["blocks.head", "blocks.unet", "blocks.wavpool"])
+def test_a_block_imports_no_skeleton_above_it(package: str) -> None:
+    file = ROOT.joinpath(*package.split(".")).with_suffix(".py")
+    assert not {"blocks.network", "blocks.cost", "blocks.live"} & imports(file)
