@@ -4,18 +4,20 @@ A class, channel or image for which a metric is not defined (0/0) is left out of
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[Any]
 Statistics = Mapping[str, Array]
-"""Name → array whose first axis is the examples'."""
+"""Name → array; the first axis is the examples', but for a confusion matrix."""
 
 
-def on_host(statistics: Mapping[str, Tensor]) -> Statistics:
+def on_host(statistics: "Mapping[str, Tensor]") -> Statistics:
     """The statistics as NumPy has them; waits for the device."""
     return {name: tensor.cpu().numpy() for name, tensor in statistics.items()}
 
@@ -27,28 +29,33 @@ def mean(values: Sequence[float] | Array) -> float:
     return float(defined.mean()) if len(defined) else float("nan")
 
 
-def confusion(statistics: Statistics) -> Array:
-    """(C, C) int64: how many examples of the class of the row were predicted to be the class of the column."""
-    scores, target = statistics["scores"], statistics["target"]
+def with_confusion(statistics: "Mapping[str, Tensor]") -> Statistics:
+    """Class probabilities ``scores`` and ``target`` of logits and targets, and what most metrics of classes are made of:
+
+    ``confusion`` (C, C) int64, how many examples of the class of the row were predicted to be the class of the column.
+    """
+    found = on_host({"scores": statistics["logits"].float().softmax(1), "target": statistics["target"]})
+    scores, target = found["scores"], found["target"]
     classes = scores.shape[1]
-    cells = target * classes + scores.argmax(1)
-    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+    cells = np.bincount(target * classes + scores.argmax(1), minlength=classes * classes)
+    return {**found, "confusion": cells.reshape(classes, classes)}
 
 
 def accuracy(statistics: Statistics) -> float:
     """The share of examples whose highest score is that of their class. For single labels it is also the micro-averaged F1."""
-    return float((statistics["scores"].argmax(1) == statistics["target"]).mean())
+    table = statistics["confusion"]
+    return float(table.trace() / table.sum())
 
 
 def balanced_accuracy(statistics: Statistics) -> float:
     """The mean of the recalls of the classes that occur among the targets."""
-    table = confusion(statistics)
+    table = statistics["confusion"]
     return mean(_ratio(table.diagonal(), table.sum(1)))
 
 
 def macro_f1(statistics: Statistics) -> float:
     """The mean over classes of 2·TP / (2·TP + FP + FN); classes neither present nor predicted are left out."""
-    table = confusion(statistics)
+    table = statistics["confusion"]
     return mean(_ratio(2 * table.diagonal(), table.sum(0) + table.sum(1)))
 
 
@@ -74,7 +81,7 @@ def auroc_argmax(statistics: Statistics) -> float:
 
     Some publications report this one (WavPool's "AUC"); it knows nothing of how sure the network is.
     """
-    table = confusion(statistics)
+    table = statistics["confusion"]
     hit, positive = table.diagonal(), table.sum(1)
     false_alarms = _ratio(table.sum(0) - hit, table.sum() - positive)
     return mean((_ratio(hit, positive) + 1 - false_alarms) / 2)

@@ -1,20 +1,20 @@
-"""Tasks: what the loss is, and how good an output is. A data set names its task."""
+"""Tasks: what the loss is, and how good an output is. A data set names its task.
+
+Works on tensors without importing torch: tables and reports need only to know the metrics, and start faster so.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Literal
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from operator import add
+from typing import TYPE_CHECKING, Literal
 
 from bench import metrics
 from bench.errors import UserError, nearest
-from bench.metrics import Array, Statistics
+from bench.metrics import Array, Statistics, on_host
 
-Term = Callable[[Tensor, Tensor, float], Tensor]
-"""(output, target, label_smoothing) → the batch's loss."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,16 @@ class Task:
 
     name: str
     metrics: dict[str, Metric]
-    terms: dict[str, Term]
-    """The loss's terms; a recipe that weighs none of them gets each with weight 1."""
-    statistics: Callable[[Tensor, Tensor], dict[str, Tensor]]
-    """(output, target) of a batch → what the metrics need to know of each example."""
-    predict: Callable[[Tensor], Tensor]
+    terms: tuple[str, ...]
+    """The loss's terms, by their names in bench.losses; a recipe that weighs none of them gets each with weight 1."""
+    statistics: Callable[["Tensor", "Tensor"], "dict[str, Tensor]"]
+    """(output, target) of a batch → what the metrics need to know of each example, still on the device."""
+    predict: Callable[["Tensor"], "Tensor"]
     """Output → what is shown of it: class probabilities, coordinates, or the probability of each mask's pixels."""
     example_score: Callable[[Statistics], Array]
     """(N,) how well each single example came out; better in the direction of the primary metric."""
+    gather: Callable[["Mapping[str, Tensor]"], Statistics] = on_host
+    """The statistics of a pass (or of a batch) → what the metrics take; waits for the device."""
 
     @property
     def primary(self) -> str:
@@ -64,53 +66,31 @@ class Task:
             raise UserError(f"recipe.label_smoothing is for classification; {self.name} has no classes to smooth")
 
     def loss(
-        self, output: Tensor, target: Tensor, weights: Mapping[str, float], label_smoothing: float = 0.0
-    ) -> Tensor:
+        self, output: "Tensor", target: "Tensor", weights: Mapping[str, float], label_smoothing: float = 0.0
+    ) -> "Tensor":
         """Σ weight · term over the batch, in float32 whatever the precision of ``output``."""
+        from bench.losses import TERMS
+
         output = output.float()
         weighted = weights or dict.fromkeys(self.terms, 1.0)
-        terms = [
-            (weight, self.terms[name](output, target, label_smoothing)) for name, weight in weighted.items() if weight
-        ]
-        return reduce(torch.add, [term if weight == 1 else weight * term for weight, term in terms])
+        terms = [(weight, TERMS[name](output, target, label_smoothing)) for name, weight in weighted.items() if weight]
+        return reduce(add, [term if weight == 1 else weight * term for weight, term in terms])
 
     def summarise(self, statistics: Statistics) -> dict[str, float]:
         """Every metric over the examples of ``statistics``."""
         return {name: metric.measure(statistics) for name, metric in self.metrics.items()}
 
 
-def cross_entropy(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
-    """−Σ q·log softmax(output), averaged over the batch; the target is classes (B,) or soft (B, C)."""
-    return F.cross_entropy(output, target, label_smoothing=label_smoothing)
+def _class_statistics(output: "Tensor", target: "Tensor") -> "dict[str, Tensor]":
+    """Of a soft target (mixup) the class with the largest share."""
+    return {"logits": output, "target": target.argmax(1) if target.ndim == 2 else target}
 
 
-def smooth_l1(output: Tensor, target: Tensor, _label_smoothing: float) -> Tensor:
-    """d²/2 below one pixel and |d| − 1/2 above, averaged over coordinates and batch."""
-    return F.smooth_l1_loss(output, target)
+def _distance_statistics(output: "Tensor", target: "Tensor") -> "dict[str, Tensor]":
+    return {"distance": (output.float() - target).norm(dim=1)}
 
 
-def bce(output: Tensor, target: Tensor, _label_smoothing: float) -> Tensor:
-    """Binary cross-entropy of the logits, averaged over all pixels."""
-    return F.binary_cross_entropy_with_logits(output, target)
-
-
-def dice_loss(output: Tensor, target: Tensor, _label_smoothing: float) -> Tensor:
-    """1 − (2·Σpt + 1) / (Σp + Σt + 1), summed over the batch's pixels, averaged over channels (batch Dice, smooth 1)."""
-    p, axes = output.sigmoid(), (0, 2, 3)
-    overlap = (p * target).sum(axes)
-    return (1 - (2 * overlap + 1) / (p.sum(axes) + target.sum(axes) + 1)).mean()
-
-
-def _class_statistics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Class probabilities; of a soft target (mixup) the class with the largest share."""
-    return {"scores": output.float().softmax(1), "target": target.argmax(1) if target.ndim == 2 else target}
-
-
-def _distance_statistics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
-    return {"distance": torch.linalg.vector_norm(output.float() - target, dim=1)}
-
-
-def _mask_statistics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
+def _mask_statistics(output: "Tensor", target: "Tensor") -> "dict[str, Tensor]":
     """(B, K) pixel counts; a pixel is predicted where its logit is above 0, that is its probability above 0.5."""
     predicted, positive = output > 0, target > 0.5
     axes = (2, 3)
@@ -130,10 +110,11 @@ CLASSIFICATION = Task(
         "auroc": Metric(metrics.auroc),
         "auroc_argmax": Metric(metrics.auroc_argmax),
     },
-    terms={"cross_entropy": cross_entropy},
+    terms=("cross_entropy",),
     statistics=_class_statistics,
     predict=lambda output: output.float().softmax(1),
     example_score=metrics.true_class_score,
+    gather=metrics.with_confusion,
 )
 
 REGRESSION = Task(
@@ -144,7 +125,7 @@ REGRESSION = Task(
         "within_3px": Metric(partial(metrics.within, pixels=3.0)),
         "within_5px": Metric(partial(metrics.within, pixels=5.0)),
     },
-    terms={"smooth_l1": smooth_l1},
+    terms=("smooth_l1",),
     statistics=_distance_statistics,
     predict=lambda output: output.float(),
     example_score=lambda statistics: statistics["distance"],
@@ -160,7 +141,7 @@ SEGMENTATION = Task(
         "precision": Metric(metrics.precision),
         "recall": Metric(metrics.recall),
     },
-    terms={"bce": bce, "dice": dice_loss},
+    terms=("bce", "dice"),
     statistics=_mask_statistics,
     predict=lambda output: output.float().sigmoid(),
     example_score=metrics.image_dice,

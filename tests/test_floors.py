@@ -1,6 +1,8 @@
 """Imports only go down: the floors of DESIGN, held by the syntax trees of all modules."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,12 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     ["bench.errors", "bench.text", "bench.lock", "bench.plugins"],
     ["blocks"],
-    ["bench.metrics", "bench.stats", "bench.power", "bench.environment"],
-    ["bench.task"],
+    ["bench.metrics", "bench.losses", "bench.stats", "bench.environment"],
+    ["bench.task", "bench.power"],
     ["bench.data", "bench.runs"],
     ["bench.suite", "bench.store"],
-    ["bench.train", "bench.tables", "bench.plots"],
+    ["bench.train", "bench.tables"],
+    ["bench.plots"],
     ["bench.schedule"],
     ["bench.report", "bench.progress"],
     ["bench.api"],
@@ -27,7 +30,16 @@ FLOORS = [
 MAY_IMPORT_BLOCKS = ["bench.suite", "bench.train", "bench.listing"]
 """To check a suite, to build its networks, to list what there is."""
 
-LIGHT = ["bench.errors", "bench.cli", "bench.runs", "bench.suite", "bench.store", "bench.schedule", "bench.api", "bench.report"]
+LIGHT = [
+    "bench.errors",
+    "bench.cli",
+    "bench.runs",
+    "bench.suite",
+    "bench.store",
+    "bench.schedule",
+    "bench.api",
+    "bench.report",
+]
 """What starts without torch: the command line, and a run of a suite in which nothing is left to do."""
 
 
@@ -91,7 +103,14 @@ def test_few_import_blocks(file: Path) -> None:
         assert not [name for name in imports(file) if name.startswith("blocks")]
 
 
-@pytest.mark.parametrize("package", ["blocks.head", "blocks.unet", "blocks.wavpool"])
-def test_a_block_imports_no_skeleton_above_it(package: str) -> None:
-    file = ROOT.joinpath(*package.split(".")).with_suffix(".py")
-    assert not {"blocks.network", "blocks.cost", "blocks.live"} & imports(file)
+@pytest.mark.parametrize("module", LIGHT)
+def test_starts_without_torch(module: str) -> None:
+    code = f"import sys, {module}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_block_imports_what_stands_above_all_blocks() -> None:
+    above = {"blocks.network", "blocks.cost", "blocks.live"}
+    for file in modules("blocks"):
+        if name_of(file) not in {"blocks", *above}:
+            assert not above & imports(file), name_of(file)

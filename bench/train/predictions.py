@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.metrics import Array, Statistics, confusion, on_host
+from bench.metrics import Array, Statistics, on_host
 from bench.task import Task
 from bench.train.feed import Feed
 
@@ -41,7 +41,7 @@ def write_predictions(
     }
     arrays |= on_host({"input": feed.x[index], "target": feed.y[index], "prediction": predict(x)})
     if task.name == "classification":
-        arrays["confusion"] = confusion(statistics)
+        arrays["confusion"] = statistics["confusion"]
     _write(path, arrays)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.metrics import Statistics, mean, on_host
+from bench.metrics import Statistics, mean
 from bench.task import Task
 
 
@@ -15,8 +15,8 @@ class Tally:
     """Losses and statistics of the batches seen so far, on their device; nothing is waited for before the end.
 
     ``by_batches``: metrics and loss are unweighted means over batches (a batch in which a metric is not defined is left out
-    of its mean). Otherwise metrics are over all examples, and the loss
-    is the mean over batches weighted by their sizes (which for batch Dice, no sum over examples, is not the same as one batch).
+    of its mean). Otherwise metrics are over all examples, and the loss is the mean over batches weighted by their sizes
+    (which for batch Dice, no sum over examples, is not the loss of all examples as one batch).
     """
 
     task: Task
@@ -38,12 +38,12 @@ class Tally:
 
     def statistics(self) -> Statistics:
         """The statistics of all examples, in the order in which they came."""
-        return on_host({name: torch.cat([batch[name] for batch in self.batches]) for name in self.batches[0]})
+        return self.task.gather({name: torch.cat([b[name] for b in self.batches]) for name in self.batches[0]})
 
     def values(self) -> dict[str, float]:
         """The task's metrics, the primary first, and ``loss``."""
         losses = torch.stack(self.losses).double().cpu().numpy()
         if not self.by_batches:
             return self.task.summarise(self.statistics()) | {"loss": float(np.average(losses, weights=self.sizes))}
-        each = [self.task.summarise(on_host(batch)) for batch in self.batches]
+        each = [self.task.summarise(self.task.gather(batch)) for batch in self.batches]
         return {name: mean([values[name] for values in each]) for name in each[0]} | {"loss": float(losses.mean())}

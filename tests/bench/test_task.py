@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 
 from bench.errors import UserError
-from bench.metrics import on_host
-from bench.task import CLASSIFICATION, REGRESSION, SEGMENTATION, TASKS, Metric, dice_loss
+from bench.losses import dice_loss
+from bench.task import CLASSIFICATION, REGRESSION, SEGMENTATION, TASKS, Metric
 from bench.train.tally import Tally
 
 LOGITS, CLASSES = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 3, 0, 1])
@@ -122,5 +122,7 @@ def test_a_batch_without_a_metric_is_left_out_of_its_mean():
 
 def test_soft_targets_count_as_their_largest_class():
     soft = F.one_hot(CLASSES, 4) * 0.6 + 0.1
-    hard, mixed = (CLASSIFICATION.summarise(on_host(CLASSIFICATION.statistics(LOGITS, t))) for t in (CLASSES, soft))
+    hard, mixed = (
+        CLASSIFICATION.summarise(CLASSIFICATION.gather(CLASSIFICATION.statistics(LOGITS, t))) for t in (CLASSES, soft)
+    )
     assert mixed == hard
