@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from bench.environment import Environment
+from bench.errors import UserError
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -52,6 +53,20 @@ class Augment(Model):
     """Largest relative change of contrast and, in units of the normalised input, of brightness."""
     mixup: NonNegativeFloat = 0.0
     """Parameter of the Beta distribution (Zhang et al., 2018); 0 is off."""
+
+    def check(self, task: str, in_shape: tuple[int, ...]) -> None:
+        """Raises ``UserError`` where an augmentation makes no sense for the task or the images' size."""
+        height, width = in_shape[-2:]
+        side = min(height, width)
+        if self.mixup and task == "regression":
+            raise UserError("mixup: the mean of two positions is the position of nothing; leave it out for regression")
+        if self.rotate90 and height != width:
+            raise UserError(f"rotate90 needs square images, got {height}×{width}; use rotate or flip")
+        for name, largest in (("shift", side - 1), ("crop", side - 1), ("cutout", side)):
+            if (value := getattr(self, name)) > largest:
+                raise UserError(
+                    f"{name}: expected at most {largest} pixels for images of {height}×{width}, got {value}"
+                )
 
 
 class EarlyStopping(Model):

@@ -46,7 +46,7 @@ def resolved(point: Point, seed: Seed, problems: Problems) -> tuple[str | None, 
     check = _Check(point, problems)
     data = check.data()
     parts = {"network": check.part("network", resolve), "head": check.part("head", resolve_head)}
-    run = check.run(seed, None if data is None else data.task)
+    run = check.run(seed, data)
     if data is None or run is None or None in parts.values():
         return None if data is None else data.task, None
     run = run.model_copy(update={"data": resolve_data(point.draft.values["data"]), **parts})
@@ -83,7 +83,7 @@ class _Check:
                 self._add((part, *problem.path), problem.message)
         return None
 
-    def run(self, seed: Seed, task: str | None) -> Run | None:
+    def run(self, seed: Seed, data: Data | None) -> Run | None:
         """The run's recipe, budget and evaluation, with nothing in place of data and networks."""
         values = self._draft.values
         budget = values["budget"] if self._has("budget") else {"epochs": 1}
@@ -97,9 +97,16 @@ class _Check:
                 self._problems.add(self._draft.last_change(str(path[0])), message, self._variant)
             else:
                 self._add(path, message)
-        if run and task:
-            self._check_loss(run.recipe, task)
+        if run and data:
+            self._check_loss(run.recipe, data.task)
+            self._check_augment(run.recipe, data)
         return run
+
+    def _check_augment(self, recipe: Recipe, data: Data) -> None:
+        try:
+            recipe.augment.check(data.task, data.in_shape)
+        except UserError as error:
+            self._add(("recipe", "augment"), str(error))
 
     def _check_loss(self, recipe: Recipe, task: str) -> None:
         right = True

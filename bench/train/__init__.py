@@ -17,7 +17,6 @@ from bench.environment import Environment, environment
 from bench.runs import Diverged, Progress, Run, RunRecord
 from bench.task import TASKS, Task
 from bench.train import build
-from bench.train.augment import check_augment
 from bench.train.board import board
 from bench.train.budget import Length
 from bench.train.checkpoint import Checkpoint, State
@@ -98,7 +97,7 @@ class Job:
         data, recipe = data_from(run.data), run.recipe
         task = TASKS[data.task]
         task.check_loss(recipe.loss, recipe.label_smoothing)
-        check_augment(recipe.augment, data.task, data.in_shape)
+        recipe.augment.check(data.task, data.in_shape)
         parts = splits(data, run.seed.data)
         training, validation = (Feed.of(part, parts, data, recipe, device) for part in (parts.train, parts.validation))
         length = Length.of(run.budget, recipe, len(training), lambda: build.cost(run, data).train_flops)

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from bench.errors import UserError
 from bench.runs import Augment
 
 
@@ -42,23 +41,6 @@ class Batch:
     def integers(self, generator: Generator, low: int, high: int) -> Tensor:
         """(B,) whole numbers, both ends included."""
         return torch.randint(low, high + 1, (len(self.x),), generator=generator, device=self.x.device)
-
-
-def check_augment(augment: Augment, task: str, in_shape: tuple[int, ...]) -> None:
-    """Raises ``UserError`` where an augmentation makes no sense for the task or the images' size."""
-    height, width = in_shape[-2:]
-    side = min(height, width)
-    if augment.mixup and task == "regression":
-        raise UserError(
-            "augment.mixup: the mean of two positions is the position of nothing; leave it out for regression"
-        )
-    if augment.rotate90 and height != width:
-        raise UserError(f"augment.rotate90 needs square images, got {height}×{width}; use rotate or flip")
-    for name, largest in (("shift", side - 1), ("crop", side - 1), ("cutout", side)):
-        if (value := getattr(augment, name)) > largest:
-            raise UserError(
-                f"augment.{name}: expected at most {largest} pixels for images of {height}×{width}, got {value}"
-            )
 
 
 def augmented(

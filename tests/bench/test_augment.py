@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from bench.errors import UserError
 from bench.runs import Augment
-from bench.train.augment import STEPS, augmented, check_augment
+from bench.train.augment import STEPS, augmented
 
 B, C, H, W = 64, 2, 9, 9
 
@@ -177,19 +177,19 @@ def test_mixup_shares_are_beta_distributed(alpha):
     [
         ({"mixup": 0.2}, "regression", (1, 8, 8), "mixup: the mean of two positions"),
         ({"rotate90": True}, "classification", (1, 8, 9), "needs square images, got 8×9"),
-        ({"shift": 8}, "classification", (1, 8, 9), "augment.shift: expected at most 7 pixels"),
-        ({"crop": 8}, "classification", (1, 9, 8), "augment.crop: expected at most 7 pixels"),
-        ({"cutout": 9}, "classification", (1, 8, 8), "augment.cutout: expected at most 8 pixels"),
+        ({"shift": 8}, "classification", (1, 8, 9), "shift: expected at most 7 pixels"),
+        ({"crop": 8}, "classification", (1, 9, 8), "crop: expected at most 7 pixels"),
+        ({"cutout": 9}, "classification", (1, 8, 8), "cutout: expected at most 8 pixels"),
     ],
 )
 def test_augmentations_that_make_no_sense_are_refused(augment, task, shape, says):
     with pytest.raises(UserError, match=says):
-        check_augment(Augment(**augment), task, shape)
+        Augment(**augment).check(task, shape)
 
 
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_all_at_once_keep_their_shapes(task):
-    check_augment(Augment(**ALL), task, (C, H, W))
+    Augment(**ALL).check(task, (C, H, W))
     y = torch.zeros(B).long() if task == "classification" else torch.zeros(B, 3, H, W)
     x, y = apply(images(), y, task, **ALL)
     assert x.shape == (B, C, H, W)
