@@ -5,13 +5,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from bench.errors import UserError
-from bench.lock import locked
 from bench.runs import RunRecord
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for each end of a line
+
+
+POLL_S = 0.2
 
 
 class StoreError(UserError):
@@ -67,8 +70,7 @@ class Store:
         with contextlib.ExitStack() as stack:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                message = f"{self.folder}: another process is writing here; waiting for it to end"
-                stack.enter_context(locked(self.folder / ".lock", lambda: say(message)))
+                stack.enter_context(self._exclusive(say))
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
             except OSError as error:
                 raise _cannot("write", self.folder, error) from error
@@ -79,6 +81,15 @@ class Store:
                 yield
             finally:
                 self._descriptor = None
+
+    def _exclusive(self, say: Callable[[str], None]) -> contextlib.AbstractContextManager[object]:
+        """The folder's lock, taken, as a context that gives it back."""
+        guard = FileLock(self.folder / ".lock", poll_interval=POLL_S)
+        try:
+            return guard.acquire(blocking=False)
+        except Timeout:
+            say(f"{self.folder}: another process is writing here; waiting for it to end")
+            return guard.acquire()
 
     def _repair(self, descriptor: int, say: Callable[[str], None]) -> None:
         content = self._read()

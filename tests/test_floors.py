@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FLOORS = [
-    ["bench.errors", "bench.text", "bench.lock", "bench.plugins"],
+    ["bench.errors", "bench.text", "bench.plugins"],
     ["blocks"],
     ["bench.metrics", "bench.losses", "bench.stats", "bench.environment"],
     ["bench.task", "bench.power"],
