@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 from rich.text import Text
 
 from bench.runs import Progress, RunRecord
@@ -74,9 +76,12 @@ class Terminal(View):
             TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console,
         )  # fmt: skip
+        fixed, rest = partial(Column, no_wrap=True), Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self.workers = Bars(
-            TextColumn("{task.fields[slot]:>8}"), BarColumn(bar_width=20), TextColumn("epoch {task.fields[epoch]:>9}"),
-            TextColumn("{task.description}"), console=console,
+            TextColumn("{task.fields[slot]}", table_column=fixed(min_width=8)),
+            BarColumn(bar_width=16, table_column=fixed(min_width=16)),
+            TextColumn("epoch {task.fields[epoch]}", table_column=fixed(min_width=13)),
+            TextColumn("{task.description}", table_column=rest), console=console, expand=True,
         )  # fmt: skip
         self.rows: dict[str, TaskID] = {}
         self.live = Live(Group(self.total, self.workers), console=console, transient=True, refresh_per_second=8)
@@ -103,7 +108,7 @@ class Terminal(View):
     def progress(self, slot: str, progress: Progress) -> None:
         """Moves the worker's bar."""
         label = self.labels.get(progress.id, progress.id[:12])
-        values = "  ".join(f"{name} {value:.4g}" for name, value in list(progress.values.items())[:3])
+        values = "  ".join(f"{name} {value:.4g}" for name, value in list(progress.values.items())[:2])
         epoch = f"{progress.epoch}/{progress.epochs}"
         if slot not in self.rows:
             self.rows[slot] = self.workers.add_task("", total=progress.epochs, slot=slot, epoch=epoch)
