@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -134,6 +135,22 @@ class Recipe(Model):
         except re.error as error:
             raise ValueError(f"weight_decay_on {self.weight_decay_on!r} is no regular expression: {error}") from error
         return self
+
+    def decayed(self, axes: Mapping[str, int]) -> set[str]:
+        """The names, of those given with their number of axes, of the parameters that ``weight_decay`` applies to.
+
+        Raises ``UserError`` where a pattern is found in no name.
+        """
+        if not self.weight_decay:
+            return set()
+        on = self.weight_decay_on
+        if on in ("all", "weights"):
+            return {name for name, n in axes.items() if on == "all" or n >= 2}
+        found = {name for name in axes if re.search(on, name)}
+        if not found:
+            some = ", ".join(list(axes)[:6]) + (", …" if len(axes) > 6 else "")
+            raise UserError(f"{on!r} is found in no parameter's name; there are {some}")
+        return found
 
 
 class Budget(Model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from bench.errors import nearest
+from bench.errors import UserError, nearest
 from bench.suite import Cell, Suite
 from bench.suite.changes import PARTS, value_at
 from bench.suite.drafts import Point, points
@@ -58,12 +58,20 @@ class _Builder:
         point, data = entry.point, entry.data
         try:
             network = self._network(entry, entry.run.network)
+            self._check_decay(entry, network)
             return self._matched(entry, point.match) if point.match else _Built(entry, network, {})
         except BlockError as error:
             place = f"{'×'.join(map(str, data.in_shape))} → {'×'.join(map(str, data.target_shape))}"
             message = f"cannot be built for {data.name!r} ({place}): {error}"
             self._problems.add(point.draft.last_change("network"), message, point.variant)
         return None
+
+    def _check_decay(self, entry: Resolved, network: Network) -> None:
+        try:
+            entry.run.recipe.decayed(network.axes)
+        except UserError as error:
+            draft = entry.point.draft
+            self._problems.add(draft.where(("recipe", "weight_decay_on")), str(error), entry.point.variant)
 
     def _network(self, entry: Resolved, spec: Mapping[str, Any]) -> Network:
         return self._meter.network(spec, entry.run.head, entry.data)

@@ -33,6 +33,11 @@ class Network:
         return sum(param.numel() for param in self._module.parameters() if param.requires_grad)
 
     @functools.cached_property
+    def axes(self) -> dict[str, int]:
+        """Name of each trainable parameter → how many axes it has."""
+        return {name: param.ndim for name, param in self._module.named_parameters() if param.requires_grad}
+
+    @functools.cached_property
     def live(self) -> int:
         """Trainable parameters that can receive a gradient."""
         return live_params(self._module, self._in_shape)

@@ -1,14 +1,11 @@
 """Optimizers and learning rates, as a recipe has them."""
 
 import math
-import re
-from collections.abc import Iterable
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from bench.errors import UserError
 from bench.runs import Recipe
 
 ONE_CYCLE_RISE = 0.3
@@ -18,7 +15,7 @@ ONE_CYCLE_START = 1 / 25
 
 
 def optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
-    """The recipe's optimizer over the module's trainable parameters. Raises ``UserError`` (``decayed``).
+    """The recipe's optimizer over the module's trainable parameters. Raises ``UserError`` (``Recipe.decayed``).
 
     The weight decay of SGD and Adam is the gradient of decay/2·‖w‖², that of AdamW is decoupled (Loshchilov & Hutter, 2019).
     Fused: one pass over the parameters, the same bits every time.
@@ -34,31 +31,14 @@ def optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
 
 
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    """The trainable parameters, those with weight decay apart from those without. Raises ``UserError`` (``decayed``)."""
+    """The trainable parameters, those with weight decay apart from those without. Raises ``UserError`` (``Recipe.decayed``)."""
     trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    chosen = decayed(trainable.items(), recipe.weight_decay_on) if recipe.weight_decay else set()
+    chosen = recipe.decayed({name: p.ndim for name, p in trainable.items()})
     groups = [
         {"params": [p for name, p in trainable.items() if (name in chosen) == decays], "weight_decay": decay}
         for decays, decay in ((True, recipe.weight_decay), (False, 0.0))
     ]
     return [group for group in groups if group["params"]]
-
-
-def decayed(parameters: Iterable[tuple[str, torch.Tensor]], on: str) -> set[str]:
-    """The names of the parameters that decay: ``all``, ``weights`` (at least two axes), or where the pattern ``on`` is found.
-
-    Raises ``UserError`` where the pattern is found in no name.
-    """
-    named = dict(parameters)
-    if on == "all":
-        return set(named)
-    if on == "weights":
-        return {name for name, p in named.items() if p.ndim >= 2}
-    found = {name for name in named if re.search(on, name)}
-    if not found:
-        some = ", ".join(list(named)[:6]) + (", …" if len(named) > 6 else "")
-        raise UserError(f"recipe.weight_decay_on: {on!r} is found in no parameter's name; there are {some}")
-    return found
 
 
 def learning_rate(step: int, steps: int, steps_per_epoch: int, recipe: Recipe) -> float:

@@ -7,7 +7,7 @@ from torch.optim import lr_scheduler
 
 from bench.errors import UserError
 from bench.runs import Recipe
-from bench.train.optim import decayed, learning_rate, optimizer, parameter_groups
+from bench.train.optim import learning_rate, optimizer, parameter_groups
 
 STEPS, EPOCH = 60, 12
 
@@ -62,8 +62,9 @@ def test_steps_are_those_of_torch(recipe, oracle, channels_last):
 )
 def test_what_decays(on, names):
     network = model()
-    assert decayed(network.named_parameters(), on) == names
-    groups = parameter_groups(network, Recipe(weight_decay=0.1, weight_decay_on=on))
+    recipe = Recipe(weight_decay=0.1, weight_decay_on=on)
+    assert recipe.decayed({name: p.ndim for name, p in network.named_parameters()}) == names
+    groups = parameter_groups(network, recipe)
     by_decay = {group["weight_decay"]: {id(p) for p in group["params"]} for group in groups}
     assert by_decay[0.1] == {id(p) for name, p in network.named_parameters() if name in names}
     assert sum(len(group["params"]) for group in groups) == 8
