@@ -2,7 +2,7 @@
 
     python tests/performance/harness.py [--repeats 21]
 
-Both train the same weights to the same bits and evaluate as often (validation after each epoch, test at the end); ``train``
+Both train the same weights on the same batches and evaluate as often (validation after each epoch, test at the end); ``train``
 also keeps metrics, curves, best weights, costs and its record. One thread. Prints the ratio of the medians and its 95 %
 interval; exits 1 above 1.03.
 """
