@@ -271,10 +271,11 @@ def test_the_second_of_two_processes_waits_and_then_has_nothing_to_do(tmp_path: 
     kinds = ["reports", "ok"]
     with start(tmp_path, 1, kinds) as first:
         until("2 to do", first)
+        first.send_signal(signal.SIGSTOP)  # it holds the lock for as long as the second takes to come to it
         with start(tmp_path, 1, kinds) as second:
-            assert second.communicate()[0].splitlines() == [
-                f"{tmp_path}: another process is writing here; waiting for it to end", "0 to do", "no torch"
-            ]  # fmt: skip
+            until(f"{tmp_path}: another process is writing here; waiting for it to end", second)
+            first.send_signal(signal.SIGCONT)
+            assert second.communicate()[0].splitlines() == ["0 to do", "no torch"]
         first.communicate()
     assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 2
 
