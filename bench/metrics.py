@@ -34,7 +34,8 @@ def with_confusion(statistics: "Mapping[str, Tensor]") -> Statistics:
 
     ``confusion`` (C, C) int64, how many examples of the class of the row were predicted to be the class of the column.
     """
-    found = on_host({"scores": statistics["logits"].float().softmax(1), "target": statistics["target"]})
+    by_class = statistics["logits"].float().T.contiguous().softmax(0)  # along few classes torch is seven times slower
+    found = on_host({"scores": by_class.T, "target": statistics["target"]})
     scores, target = found["scores"], found["target"]
     classes = scores.shape[1]
     cells = np.bincount(target * classes + scores.argmax(1), minlength=classes * classes)
@@ -67,7 +68,7 @@ def auroc(statistics: Statistics) -> float:
     scores, target = np.ascontiguousarray(statistics["scores"].T), statistics["target"]  # (C, N)
     areas = []
     for label, (own, ordered) in enumerate(zip(scores, np.sort(scores, axis=1), strict=True)):
-        positive = own[target == label]
+        positive = np.sort(own[target == label])  # sorted needles are found faster
         p, n = len(positive), len(own) - len(positive)
         if p and n:
             below, up_to = ordered.searchsorted(positive, "left"), ordered.searchsorted(positive, "right")
