@@ -27,8 +27,8 @@ def train_pass(run: Run, state: State, feed: Feed, length: Length, task: Task) -
     for x, y in feed.training_batches(run, epoch, min(length.steps_per_epoch, length.steps - state.step)):
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, length.steps, length.steps_per_epoch, recipe)
-            for parameter in group["params"]:
-                parameter.grad = None  # what zero_grad does, less its profiler ranges, which cost more than a small layer
+            for parameter in group["params"]:  # zero_grad less its profiler ranges, which cost more than a small layer
+                parameter.grad = None
         output = forward(state, x, recipe)
         loss = task.loss(output, y, recipe.loss, recipe.label_smoothing)
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
