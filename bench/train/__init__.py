@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,9 @@ from bench.train.predictions import write_predictions
 from bench.train.reproducible import reproducible
 from bench.train.stopping import stopped
 
+Curves = Mapping[str, Sequence[float]]
+"""Name of a curve → one number an epoch."""
+
 
 def train(
     run: Run,
@@ -37,13 +40,15 @@ def train(
     checkpoint: Path | None = None,
     tensorboard: Path | None = None,
     predictions: Path | None = None,
+    give_up: Callable[[Curves], bool] | None = None,
 ) -> RunRecord:
     """Trains the run's network and evaluates the weights its recipe selects on validation; test is touched once, at the end.
 
     The same run gives the same bits on the same kind of device with as many threads, also where it goes on from a
     ``checkpoint``. ``report`` hears of the start and of every epoch; ``tensorboard`` is this run's folder for its curves,
-    ``predictions`` an .npz of test examples. Raises ``Diverged`` for a loss that is NaN or infinite, ``UserError`` for a run
-    that cannot be, and whatever torch raises.
+    ``predictions`` an .npz of test examples. ``give_up`` is asked after each epoch but the last, with the curves so far: where
+    it says so the record is that of a pruned run, without metrics. Raises ``Diverged`` for a loss that is NaN or infinite,
+    ``UserError`` for a run that cannot be, and whatever torch raises.
     """
     started, identity, tell = time.perf_counter(), run.id, report or (lambda _progress: None)
     place, where = torch.device(device), environment(device)
@@ -51,7 +56,7 @@ def train(
         job = Job.of(run, place)
         state, saved = job.start(), Checkpoint(checkpoint, stamp(identity, where, place))
         saved.load(state, place)
-        earlier_s = state.spent.get("total_s", 0.0)
+        earlier_s, pruned = state.spent.get("total_s", 0.0), False
         with board(tensorboard, state.epoch) as write:
             tell(Progress(identity, state.epoch, job.length.epochs, {}))
             while not job.ends(state):
@@ -60,15 +65,15 @@ def train(
                 saved.save(state)
                 write(state.epoch, values)
                 tell(Progress(identity, state.epoch, job.length.epochs, values))
-        metrics = selected(run, state)
-        if "test" in run.evaluate:
-            metrics["test"] = tested(job, state, predictions)
+                if pruned := give_up is not None and not job.ends(state) and give_up(state.curves):
+                    break
+        metrics = {} if pruned else evaluated(job, state, predictions)
         saved.remove()
         measured = took(job, state) | memory.measured() | {"total_s": earlier_s + time.perf_counter() - started}
     return RunRecord(
         id=identity,
         run=run,
-        status="done",
+        status="pruned" if pruned else "done",
         metrics=metrics,
         final={split: state.at(state.epoch, split) for split in ("train", "validation")},
         curves=state.curves,
@@ -142,6 +147,14 @@ def finite(values: dict[str, float], split: str, state: State) -> dict[str, floa
             f"the {split} loss is {values['loss']} in epoch {state.epoch + 1} (learning rate {state.lr:.3g})"
         )
     return values
+
+
+def evaluated(job: Job, state: State, predictions: Path | None) -> dict[str, Any]:
+    """The metrics of the weights that the recipe selects, on the splits that the run may look at."""
+    metrics = selected(job.run, state)
+    if "test" in job.run.evaluate:
+        metrics["test"] = tested(job, state, predictions)
+    return metrics
 
 
 def tested(job: Job, state: State, predictions: Path | None) -> dict[str, float]:

@@ -286,3 +286,36 @@ def test_the_work_is_named_also_as_a_partial_and_nothing_warns(tmp_path: Path) -
         noting = functools.partial(work, note=tmp_path / "pids.txt")
         (record,) = execute([a_run("ok")], noting, cpu(1), environment=here)
     assert pids(tmp_path) == [record.measured["pid"]]
+
+
+class Chooser:
+    """A source that decides on each run by the records of those before: two at a time, the third once both are known."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.seen, self.asked = total, list[str](), 0
+        self.known: list[int] = []
+
+    @property
+    def left(self) -> int:
+        return self.total - self.asked
+
+    def take(self) -> Run | None:
+        if not self.left or self.asked - len(self.seen) >= 2:
+            return None
+        self.known.append(len(self.seen))
+        self.asked += 1
+        return a_run("ok", self.asked)
+
+
+def test_a_source_gives_runs_as_workers_become_free_and_knows_the_records_before() -> None:
+    source = Chooser(6)
+    for record in execute(source, work, cpu(3), environment=here):
+        assert record.status == "done"
+        source.seen.append(record.id)
+    assert len(set(source.seen)) == 6
+    assert source.known == sorted(source.known)
+    assert all(asked - known < 2 for asked, known in enumerate(source.known))
+
+
+def test_a_source_that_has_nothing_gives_nothing() -> None:
+    assert list(execute(Chooser(0), work, cpu(2), environment=here)) == []

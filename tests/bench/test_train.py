@@ -228,6 +228,21 @@ def test_early_stopping_ends_a_training():
     assert losses[-1] >= min(losses[:-1])
 
 
+def test_a_training_may_be_given_up_between_epochs():
+    whole, asked = train(toy_run(MLP, budget=Budget(epochs=6))), list[int]()
+
+    def third(curves):
+        asked.append(len(curves["validation/loss"]))
+        return len(curves["validation/loss"]) == 3
+
+    pruned = train(toy_run(MLP, budget=Budget(epochs=6)), give_up=third)
+    assert (pruned.status, pruned.metrics, asked) == ("pruned", {}, [1, 2, 3])
+    assert pruned.curves == {name: curve[:3] for name, curve in whole.curves.items()}
+    assert pruned.measured["epochs"] == 3
+    patient = train(toy_run(MLP, budget=Budget(epochs=6)), give_up=lambda curves: len(curves["lr"]) == 6)
+    assert (patient.status, patient.metrics) == ("done", whole.metrics), "the last epoch is no reason to give up"
+
+
 class Spied(Splits):
     """Splits that count how often test is asked for."""
 
