@@ -231,7 +231,7 @@ def _execute(job: Job, wanted: Sequence[str], store: Store, execute: Callable[..
     """Trains these runs, and appends each record as it comes."""
     prepare(job.plugins, job.data)
     runs = [run for run in job.suite.runs() if run.id in set(wanted)]
-    _load_data(runs, job.view)
+    load_data(runs, job.view)
     job.view.start(len(runs), labels(job.plan))
     training = execute(
         runs,
@@ -245,7 +245,7 @@ def _execute(job: Job, wanted: Sequence[str], store: Store, execute: Callable[..
             job.view.record(record)
 
 
-def _load_data(runs: Iterable[Run], view: View) -> None:
+def load_data(runs: Iterable[Run], view: View) -> None:
     """Generates or parses each data set once, into the cache that all workers share."""
     from bench.data import data_from
 

@@ -112,6 +112,49 @@ def report(
     _show(api.report(suite, results=results, plugins=plugin or ()), format)
 
 
+@app.command(
+    epilog="Examples: [bold]bench tune suites/tune_blocks.yaml[/bold], "
+    "[bold]bench tune suites/tune_blocks.yaml --export suites/tuned.yaml[/bold], "
+    "[bold]bench tune tune_blocks --storage postgresql+psycopg://user@host/studies[/bold]"
+)
+def tune(
+    suite: SuiteFile,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Optuna storage. (default: a journal in the results folder)")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a suite with the winners as variants to this file.")
+    ] = None,
+    time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    results: Results = Path("results"),
+    data: DataFolder = None,
+    plugin: Plugin = None,
+    format: AsFormat = Format.table,
+) -> None:
+    """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds."""
+    from bench import tune as search
+    from bench.progress import view
+    from bench.tune import tables
+
+    tuned = search.tune(
+        suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
+        memory_limit=memory_limit, results=results, data=data, plugins=plugin or (), view=view(),
+    )  # fmt: skip
+    tables.write(tuned)
+    if export is not None:
+        tables.export(tuned, export)
+    if format == Format.json:
+        typer.echo(json.dumps(tables.as_json(tuned)))
+    else:
+        tables.show(tuned, Console())
+
+
 @app.command(epilog="Example: [bold]bench check suites/ablation.yaml[/bold]")
 def check(
     suite: SuiteFile,

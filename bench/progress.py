@@ -55,7 +55,7 @@ class Lines(View):
 
     def start(self, total: int, labels: Mapping[str, str]) -> None:
         """Prints how many runs there are."""
-        self.total, self.labels, self.started = total, labels, time.monotonic()
+        self.done, self.total, self.labels, self.started = 0, total, labels, time.monotonic()
         self.message(f"{total} runs to do")
 
     def record(self, record: RunRecord) -> None:
@@ -103,7 +103,7 @@ class Terminal(View):
     def start(self, total: int, labels: Mapping[str, str]) -> None:
         """Shows the suite's bar."""
         self.labels = labels
-        self.total.update(self.suite, total=total, visible=True)
+        self.total.reset(self.suite, total=total, visible=True)
 
     def progress(self, slot: str, progress: Progress) -> None:
         """Moves the worker's bar."""

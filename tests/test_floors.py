@@ -21,6 +21,7 @@ FLOORS = [
     ["bench.schedule"],
     ["bench.report", "bench.progress"],
     ["bench.api"],
+    ["bench.tune"],
     ["bench.check", "bench.listing"],
     ["bench.cli"],
     ["bench.__main__"],

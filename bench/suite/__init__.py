@@ -14,6 +14,7 @@ from bench.suite.plan import Claim, Name, Plan, PlanCell
 from bench.suite.problems import Problems
 from bench.suite.settings import Limits, Match, Seeds, is_folder_name
 from bench.suite.source import FilePath, Source, from_value, read
+from bench.suite.tuning import Tune
 
 
 def _folder_name(name: str) -> str:
@@ -72,6 +73,7 @@ class Suite(Model):
     seeds: Seeds = (Seed(init=0, data=0),)
     limits: Limits = Limits()
     claims: tuple[Claim, ...] = ()
+    tune: Tune | None = None
 
     _cells: tuple[Cell, ...] = PrivateAttr(())
     _source: str = PrivateAttr("")

@@ -27,7 +27,7 @@ class Point:
 
 def points(suite: Suite, value: Mapping[str, Any], filled: Filled, problems: Problems) -> Iterator[Point]:
     """Every variant at every point of the grid, each followed by its sweep. ``value`` is what stands in the file."""
-    drafts = _Family(suite, value["variants"], filled, problems).drafts()
+    drafts = variant_drafts(suite, value["variants"], filled, problems)
     axes = [axis_steps(name, steps, problems) for name, steps in suite.grid.items()]
     sweep = [step for path, listed in suite.sweep.items() for step in value_steps("sweep", path, listed, problems)]
     for path in suite.sweep.keys() & suite.grid.keys():
@@ -38,9 +38,30 @@ def points(suite: Suite, value: Mapping[str, Any], filled: Filled, problems: Pro
             point = _at(point, step, filled, problems)
         yield point
         for step in sweep:
-            draft = _applied(point.draft, step.changes, variant, filled, problems)
+            draft = applied(point.draft, step.changes, variant, filled, problems)
             grid = {**point.grid, step.axis: step.coordinate}
             yield replace(point, grid=grid, draft=draft)
+
+
+def variant_drafts(suite: Suite, known: Mapping[str, Any], filled: Filled, problems: Problems) -> dict[str, Draft]:
+    """The draft of each variant whose ancestors are all known."""
+    return _Family(suite, known, filled, problems).drafts()
+
+
+def probes(suite: Suite, value: Mapping[str, Any], filled: Filled, problems: Problems) -> Iterator[Point]:
+    """Every variant that a search is for, with each dimension of its space at each of its ends, all else as it was."""
+    if suite.tune is None:
+        return
+    drafts = variant_drafts(suite, value["variants"], filled, problems)
+    for variant in suite.tune.variants or tuple(suite.variants):
+        for key, dimension in suite.tune.dimensions(variant).items():
+            at: FilePath = ("tune", "space", key)
+            if key in suite.tune.space_for.get(variant, {}):
+                at = ("tune", "space_for", variant, key)
+            for change in (Change(key, end, at, at) for end in dimension.ends):
+                if variant in drafts:
+                    draft = applied(drafts[variant], [change], variant, filled, problems)
+                    yield Point(variant, {key: change.value}, draft, suite.match, ("match",))
 
 
 class _Family:
@@ -78,10 +99,11 @@ class _Family:
     def _changed(self, name: str, draft: Draft | None) -> Draft | None:
         at = ("variants", name)
         own = changes_in(at, self._suite.variants[name], ("from",), self._problems)
-        return None if draft is None else _applied(draft, own, name, self._filled, self._problems)
+        return None if draft is None else applied(draft, own, name, self._filled, self._problems)
 
 
-def _applied(draft: Draft, steps: Iterable[Change], variant: str, filled: Filled, problems: Problems) -> Draft:
+def applied(draft: Draft, steps: Iterable[Change], variant: str, filled: Filled, problems: Problems) -> Draft:
+    """The draft after the changes that its run has a place for; the others are problems."""
     for change in steps:
         try:
             draft = draft.changed(change, filled)
@@ -101,7 +123,7 @@ def _at(point: Point, step: Step, filled: Filled, problems: Problems) -> Point:
     return replace(
         point,
         grid={**point.grid, step.axis: step.coordinate},
-        draft=_applied(point.draft, step.changes, point.variant, filled, problems),
+        draft=applied(point.draft, step.changes, point.variant, filled, problems),
         match=step.match if step.match_at else point.match,
         match_at=step.match_at or point.match_at,
     )

@@ -9,14 +9,15 @@ from typing import Any
 
 from bench.errors import UserError, nearest
 from bench.suite import Cell, Suite
-from bench.suite.changes import PARTS, value_at
-from bench.suite.drafts import Point, points
+from bench.suite.changes import PARTS, Change, value_at
+from bench.suite.drafts import Point, applied, points, probes, variant_drafts
 from bench.suite.match import Fit, fit
 from bench.suite.meter import Meter, Network
 from bench.suite.problems import Problems
 from bench.suite.references import check_references
 from bench.suite.resolve import Resolved, filled, resolved
 from bench.suite.settings import Match
+from bench.suite.source import from_value
 from blocks.shape import BlockError
 
 
@@ -31,9 +32,47 @@ def expand(suite: Suite, value: Mapping[str, Any], problems: Problems) -> list[C
         entries += [entry] if entry else []
     check_references(suite, value, met, problems)
     builder = _Builder(entries, problems)
+    _check_search(suite, value, builder, problems)
     labels = _data_labels(entries)
     cells = [_cell(suite, built, labels) for built in map(builder.build, entries) if built is not None]
     return [*_without_repeats(cells, suite.sweep)]
+
+
+def trial_cell(suite: Suite, variant: str, changes: Mapping[str, Any]) -> Cell:
+    """The cell of one trial of a search: the variant with further changes. Raises ``SuiteError`` where it cannot be built."""
+    problems = Problems(from_value({}, suite.name))
+    drafts = variant_drafts(suite, suite.variants, filled, problems)
+    at = ("tune", "space")
+    made = [Change(key, value, (*at, key), (*at, key)) for key, value in changes.items()]
+    drafts[variant] = applied(drafts[variant], made, variant, filled, problems)
+    wanted = {variant} | ({suite.match.variant} if suite.match and suite.match.variant else set())
+    met = [
+        resolved(Point(name, {}, drafts[name], suite.match, ("match",)), suite.seeds[0], problems)[1] for name in wanted
+    ]
+    entries = [entry for entry in met if entry]
+    cells = [
+        _cell(suite, built, _data_labels(entries))
+        for entry in entries
+        if entry.point.variant == variant and (built := _Builder(entries, problems).build(entry))
+    ]
+    problems.check()
+    return cells[0]
+
+
+def _check_search(suite: Suite, value: Mapping[str, Any], builder: "_Builder", problems: Problems) -> None:
+    """Whether what ``tune`` asks for goes together, and every end of every dimension can be built."""
+    if suite.tune is None:
+        return
+    if suite.grid:
+        problems.add(("grid",), "a suite with 'tune' has no grid: a search is for one data set; give each its own file")
+        return
+    tasks = {entry.data.task for entry in builder.entries}
+    for path, message in suite.tune.problems(value["variants"], tasks.pop() if len(tasks) == 1 else None):
+        problems.add(("tune", *path), message)
+    for point in probes(suite, value, filled, problems):
+        _, entry = resolved(point, suite.seeds[0], problems)
+        if entry:
+            builder.build(entry)
 
 
 @dataclass(frozen=True)
@@ -49,7 +88,8 @@ class _Builder:
     """Builds the network of each entry, matched where it has to be."""
 
     def __init__(self, entries: list[Resolved], problems: Problems) -> None:
-        self._entries = {_place(entry.point.variant, entry.point.grid): entry for entry in entries}
+        self.entries = entries
+        self._by_place = {_place(entry.point.variant, entry.point.grid): entry for entry in entries}
         self._problems = problems
         self._meter = Meter()
 
@@ -92,7 +132,9 @@ class _Builder:
         """What is to be reached; None where the variant that says so is itself wrong."""
         if match.variant is None:
             return match.params or match.macs
-        other = self._entries.get(_place(match.variant, entry.point.grid))
+        other = self._by_place.get(_place(match.variant, entry.point.grid)) or self._by_place.get(
+            _place(match.variant, {})
+        )
         with suppress(BlockError):
             if other is not None:
                 network = self._network(other, other.run.network)

@@ -1,0 +1,177 @@
+"""What a search came to, as rows: trials, and the best of them confirmed; in the terminal, as CSV and JSON, and as a suite."""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+
+from bench import stats
+from bench.errors import UserError
+from bench.runs import RunRecord
+from bench.store import write_if_changed
+from bench.text import estimate
+from bench.tune import Tuned
+from bench.tune.confirm import Confirmed
+from bench.tune.owner import GONE
+from bench.tune.search import FAILED, SETTINGS
+from bench.tune.work import RUNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna.trial import FrozenTrial
+    from rich.console import Console
+
+STATES = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+
+
+def trials_frame(tuned: Tuned) -> "pd.DataFrame":
+    """One row a trial that counts: variant, number, state, metrics, epochs trained, why it failed, settings, its runs' ids."""
+    import pandas as pd
+
+    records = {record.id: record for record in tuned.records}
+    rows = [
+        _trial_row(variant, trial, tuned, records)
+        for variant, study in tuned.studies.items()
+        for trial in study.get_trials(deepcopy=False)
+        if GONE not in trial.user_attrs
+    ]
+    return pd.DataFrame(rows, columns=None if rows else ["variant", "trial", "state"])
+
+
+def _trial_row(variant: str, trial: "FrozenTrial", tuned: Tuned, records: Mapping[str, RunRecord]) -> dict[str, Any]:
+    ids = trial.user_attrs.get(RUNS, [])
+    values = trial.values if trial.state.name == "COMPLETE" else [math.nan] * len(tuned.metrics)
+    return {
+        "variant": variant, "trial": trial.number, "state": STATES[trial.state.name],
+        **dict(zip(tuned.metrics, values, strict=True)),
+        "epochs": sum(records[id].measured.get("epochs", 0) for id in ids if id in records),
+        "failed": trial.user_attrs.get(FAILED, ""),
+        **{path: _plain(value) for path, value in trial.user_attrs.get(SETTINGS, {}).items()},
+        "runs": " ".join(ids),
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else json.dumps(value)
+
+
+def confirmed_frame(tuned: Tuned) -> "pd.DataFrame":
+    """One row a confirmed trial: what the search found, its mean on fresh seeds with interval, and test of the winner."""
+    import pandas as pd
+
+    rows = [_confirmed_row(each) for each in tuned.confirmed]
+    return pd.DataFrame(rows, columns=None if rows else ["variant", "trial"])
+
+
+def _confirmed_row(each: Confirmed) -> dict[str, Any]:
+    low, high = stats.interval(each.scores)
+    test_low, test_high = stats.interval(each.test)
+    return {
+        "variant": each.variant, "trial": each.trial, "winner": each.winner, "found": each.found,
+        "n": len(each.scores), "of": len(each.runs), "mean": stats.mean(each.scores), "low": low, "high": high,
+        "test_n": len(each.test), "test_mean": stats.mean(each.test), "test_low": test_low, "test_high": test_high,
+        **{path: _plain(value) for path, value in each.settings.items()},
+    }  # fmt: skip
+
+
+def as_json(tuned: Tuned) -> dict[str, Any]:
+    """``{"trials": [...], "confirmed": [...]}``; NaN is null."""
+    frames = {"trials": trials_frame(tuned), "confirmed": confirmed_frame(tuned)}
+    return {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
+
+
+def write(tuned: Tuned) -> None:
+    """tables/trials.csv and tables/confirmed.csv in the suite's folder."""
+    for name, frame in (("trials", trials_frame(tuned)), ("confirmed", confirmed_frame(tuned))):
+        write_if_changed(tuned.folder / "tables" / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+
+
+def show(tuned: Tuned, console: "Console") -> None:
+    """Prints, for each variant, how its search went and what became of its best trials, and where the rest is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    trials, metric = trials_frame(tuned), tuned.metrics[0]
+    table = Table(title=f"{tuned.suite.name}: trials by {metric}", title_justify="left")
+    for heading in ("variant", "trials", "epochs", f"best {metric}", "fresh seeds", "test", "settings"):
+        table.add_column(heading)
+    for variant in tuned.studies:
+        mine = trials[trials["variant"] == variant]
+        counts = ", ".join(f"{n} {state}" for state, n in mine["state"].value_counts().items())
+        winner = next((each for each in tuned.confirmed if each.variant == variant and each.winner), None)
+        found = mine[metric].dropna() if metric in mine else mine["epochs"].head(0)
+        upwards = tuned.studies[variant].directions[0].name == "MAXIMIZE"
+        best = "–" if not len(found) else f"{(found.max() if upwards else found.min()):.4g}"
+        shown = [variant, counts, str(mine["epochs"].sum()), best, *_of_winner(winner)]
+        table.add_row(*map(Text, shown))
+    console.print(table)
+    console.print(
+        Text(
+            "The best score of a search is too good on average: it was picked for that. The winner has the best mean on seeds "
+            "that the search has not seen (mean ± half-width of its 95 % interval, n runs); test was looked at for it alone.",
+            style="dim",
+        )
+    )
+    console.print(f"tables: {tuned.folder / 'tables'}; to look around: optuna-dashboard {tuned.place}", markup=False)
+
+
+def _of_winner(winner: Confirmed | None) -> tuple[str, str, str]:
+    if winner is None:
+        return "–", "–", "–"
+    settings = ", ".join(f"{path} {_short(value)}" for path, value in winner.settings.items())
+    return _mean(winner.scores), _mean(winner.test), settings
+
+
+def _mean(scores: tuple[float, ...]) -> str:
+    low, high = stats.interval(scores)
+    return f"{estimate(stats.mean(scores), (high - low) / 2)}, n {len(scores)}" if scores else "–"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(_plain(value))
+
+
+def export(tuned: Tuned, file: Path) -> None:
+    """Writes a suite with the winners as variants, ready for ``bench run``. Raises ``UserError`` where there is none."""
+    winners = {each.variant: each for each in tuned.confirmed if each.winner}
+    if not winners:
+        raise UserError(
+            "--export: the search has no winner yet; a suite's 'tune' needs 'confirm', such as {top: 3, seeds: 6}"
+        )
+    suite = tuned.suite
+    ancestors = {name: dict(changes) for name, changes in suite.variants.items()}
+    variants: dict[str, Any] = {
+        f"{name}, tuned": _flattened(ancestors, name) | dict(winner.settings) for name, winner in winners.items()
+    }
+    value = {
+        "name": file.stem,
+        "question": f"How do the variants of {suite.name} compare, each with the settings that its own search found?",
+        "base": suite.base,
+        "variants": variants,
+        **({"match": suite.match.model_dump(exclude_defaults=True)} if suite.match else {}),
+        "seeds": 8,
+    }
+    text = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.dump(json.loads(json.dumps(value)), text)
+    trials = f"{suite.tune.trials if suite.tune else 0} trials for each variant"
+    write_if_changed(
+        file, f"# The winners of a search over {suite.name} ({trials}), as found on validation.\n{text.getvalue()}"
+    )
+
+
+def _flattened(variants: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """A variant's changes with those of its ancestors, which the exported suite does not have; the later one counts."""
+    changes = {key: value for key, value in variants[name].items() if key != "from"}
+    parent = variants[name].get("from")
+    if parent is None:
+        return changes
+    above = _flattened(variants, str(parent))
+    kept = {key: value for key, value in above.items() if not any(key == c or key.startswith(f"{c}.") for c in changes)}
+    return kept | changes
