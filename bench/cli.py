@@ -140,13 +140,14 @@ def tune(
     """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds."""
     from bench import tune as search
     from bench.progress import view
+    from bench.tune import report as search_report
     from bench.tune import tables
 
     tuned = search.tune(
         suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
         memory_limit=memory_limit, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
-    tables.write(tuned)
+    search_report.report(tuned)
     if export is not None:
         tables.export(tuned, export)
     if format == Format.json:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bench import stats
 from bench.plots.style import Look, facets, legend, looks, rendered, shortened, styled
+from bench.plots.sweeps import sweep_curves
 from bench.stats import Array, Interval
 from bench.suite.plan import PlanCell
 from bench.tables.frames import costs
@@ -161,4 +162,5 @@ PLOTS: dict[str, Callable[[Scores], "Figure | None"]] = {
     "scores": scores_with_intervals,
     "learning_curves": learning_curves,
     "score_against_parameters": score_against_parameters,
+    "sweeps": sweep_curves,
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.environment import code_version
 from bench.plots import draw
+from bench.report.html import Section, page
 from bench.report.page import readme
 from bench.runs import RunRecord
 from bench.store import write_if_changed
@@ -17,26 +18,29 @@ from bench.tables.frames import runs_frame, scores_frame
 from bench.tables.scores import Scores
 
 
-def report(plan: Plan, records: Iterable[RunRecord], folder: Path) -> None:
-    """Writes README.md, tables/ and plots/ under ``folder``, each file only where it changes; nothing for equal input.
+def report(plan: Plan, records: Iterable[RunRecord], folder: Path, more: Sequence[Section] = ()) -> None:
+    """Writes README.md, report.html, tables/ and plots/ under ``folder``, each file only where it changes.
 
-    Safe at any time, on any part of the records. Raises ``StoreError`` where a file cannot be written.
+    ``more`` are further sections of report.html. Nothing is done for equal input. Safe at any time, on any part of the records.
+    Raises ``StoreError`` where a file cannot be written.
     """
     records = list(records)
-    made_from, stamp = _digest(plan, records), folder / ".report.json"
+    made_from, stamp = _digest(plan, records, more), folder / ".report.json"
     if _is_made(stamp, made_from):
         return
-    files = dict(_files(plan, records))
+    files = dict(_files(plan, records, more))
     for name, content in files.items():
         write_if_changed(folder / name, content)
     write_if_changed(stamp, json.dumps({"made_from": made_from, "files": sorted(files)}, indent=1) + "\n")
 
 
-def _digest(plan: Plan, records: Sequence[RunRecord]) -> str:
+def _digest(plan: Plan, records: Sequence[RunRecord], more: Sequence[Section]) -> str:
     """The sha-256 of all that the report depends on."""
     digest = hashlib.sha256(f"{code_version()} {metadata.version('matplotlib')}\n{plan.model_dump_json()}\n".encode())
     for record in records:
         digest.update(record.model_dump_json().encode() + b"\n")
+    for section in more:
+        digest.update(f"{section.title}\n{section.html}\n".encode())
     return digest.hexdigest()
 
 
@@ -48,7 +52,7 @@ def _is_made(stamp: Path, made_from: str) -> bool:
         return False
 
 
-def _files(plan: Plan, records: Sequence[RunRecord]) -> Iterator[tuple[str, str | bytes]]:
+def _files(plan: Plan, records: Sequence[RunRecord], more: Sequence[Section]) -> Iterator[tuple[str, str | bytes]]:
     """Each file's path under the suite's folder, and its content; the README last."""
     scores = Scores(plan, records)
     tables = comparison_tables(scores)
@@ -59,4 +63,5 @@ def _files(plan: Plan, records: Sequence[RunRecord]) -> Iterator[tuple[str, str 
     for name, kinds in figures.items():
         for kind, content in kinds.items():
             yield f"plots/{name}.{kind}", content
+    yield "report.html", page(scores, tables, figures, more)
     yield "README.md", readme(scores, tables, list(figures))

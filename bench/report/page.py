@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jinja2
 
 from bench.tables import LEGEND, Entry, Table, sentences
+from bench.tables.optima import OPTIMA_LEGEND, optima, optima_table
 from bench.tables.scores import Scores
 from bench.text import fenced, markdown
 
@@ -36,6 +37,15 @@ The suite has no runs.
 
 The same numbers, and every other metric: [tables/scores.csv](tables/scores.csv); one row a run:
 [tables/runs.csv](tables/runs.csv).
+
+{% if optima %}
+
+## Documented optima
+
+{{ optima }}
+
+{{ optima_legend }}
+{% endif %}
 
 ## What can be said
 {% for column, told in said.items() %}
@@ -86,6 +96,8 @@ CAPTIONS = {
     "learning_curves": "Validation metric by epoch: mean over seeds, 95 % band (Student t), up to the end of the shortest run; "
     "runs that went on for longer, and those of a cell with fewer than four, are single thin lines. Failed runs are not drawn.",
     "score_against_parameters": "Mean score and 95 % interval against the parameters that can receive a gradient.",
+    "sweeps": "Scores along each axis of the sweep, all else as in the base: small dots are single runs, then the mean and its "
+    "95 % interval; the dashed line is where the document has its optimum.",
 }
 
 
@@ -109,6 +121,8 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str]) -> str
         mixtures=sentences.mixtures(scores),
         tables=[Markdown(table.markdown()) for table in tables],
         legend=LEGEND,
+        optima=_optima(scores),
+        optima_legend=OPTIMA_LEGEND,
         said={column: list(map(Markdown, told)) for column, told in sentences.sentences(scores).items()},
         failures=_failures(scores),
         plots={Markdown(name): caption for name, caption in CAPTIONS.items() if name in plots},
@@ -116,6 +130,12 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str]) -> str
         commands=Markdown(fenced(f"bench run {file}\nbench report {file}", "sh")),
         source=Markdown(fenced(scores.plan.source, "yaml")),
     )
+
+
+def _optima(scores: Scores) -> Markdown:
+    """A table of the documented optima beside ours; empty where the suite's claims have none."""
+    found = list(optima(scores))
+    return Markdown(optima_table(found).markdown() if found else "")
 
 
 def _failures(scores: Scores) -> Markdown:

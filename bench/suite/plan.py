@@ -30,6 +30,8 @@ class Claim(Model):
     """What still counts as equal, in the metric's unit; None: 0.01 of the metric's scale."""
     order: Annotated[tuple[Name, ...], Field(min_length=2)] | None = None
     """Variants, the documented best first: a claim without a value."""
+    optimum: Annotated[dict[str, Any], Field(min_length=1, max_length=1)] | None = None
+    """An axis of the sweep → where on it the document found the best score of ``variant``: a claim without a value."""
     grid: dict[str, Any] = Field({})
     """Where in the grid it holds: axis → point; an axis that is left out: at each of its points."""
     data: str
@@ -37,11 +39,13 @@ class Claim(Model):
     source: str
 
     @model_validator(mode="after")
-    def _value_or_order(self) -> Self:
-        has_value = self.value is not None and self.variant is not None
-        has_order = self.order is not None
-        if has_value == has_order or (has_order and (self.value is not None or self.variant is not None)):
-            raise ValueError("expected either 'variant' and 'value', or 'order' (variants, the best first)")
+    def _one_statement(self) -> Self:
+        stated = [name for name in ("value", "order", "optimum") if getattr(self, name) is not None]
+        if len(stated) != 1 or (self.order is None) == (self.variant is None):
+            raise ValueError(
+                "expected 'variant' and 'value', or 'order' (variants, the best first), or 'variant' and 'optimum' "
+                "(an axis of the sweep and the best place on it)"
+            )
         return self
 
 

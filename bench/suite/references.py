@@ -61,6 +61,8 @@ class _References:
             self.variant(name, (*at, "order", i))
         for axis, coordinate in claim.grid.items():
             self._coordinate(axis, coordinate, (*at, "grid", axis))
+        for axis, coordinate in (claim.optimum or {}).items():
+            self._coordinate(axis, coordinate, (*at, "optimum", axis))
         names = {claim.variant, *(claim.order or ())}
         tasks = {task for point, task in self._met if point.variant in names and _is_at(point, claim)}
         known = {metric for task in tasks for metric in TASKS[task].metrics}

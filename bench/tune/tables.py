@@ -90,33 +90,42 @@ def write(tuned: Tuned) -> None:
         write_if_changed(tuned.folder / "tables" / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
 
 
+SEARCH_LEGEND = (
+    "The best score of a search is too good on average: it was picked for that. The winner has the best mean on seeds that the "
+    "search has not seen (mean ± half-width of its 95 % interval, n runs); test was looked at for it alone."
+)
+
+
 def show(tuned: Tuned, console: "Console") -> None:
     """Prints, for each variant, how its search went and what became of its best trials, and where the rest is."""
     from rich.table import Table
     from rich.text import Text
 
+    header, rows = summary(tuned)
+    table = Table(
+        *header, title=f"{tuned.suite.name}: a search for each variant", title_justify="left", show_lines=True
+    )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+    console.print(Text(SEARCH_LEGEND, style="dim"))
+    console.print(f"tables, plots and report: {tuned.folder / 'report.html'}", markup=False)
+    console.print(f"to look around: optuna-dashboard {tuned.place}", markup=False, soft_wrap=True)
+
+
+def summary(tuned: Tuned) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The header and a row a variant: trials, epochs, the best score, the winner on fresh seeds and on test, its settings."""
     trials, metric = trials_frame(tuned), tuned.metrics[0]
-    table = Table(title=f"{tuned.suite.name}: trials by {metric}", title_justify="left")
-    for heading in ("variant", "trials", "epochs", f"best {metric}", "fresh seeds", "test", "settings"):
-        table.add_column(heading)
-    for variant in tuned.studies:
+    rows: list[tuple[str, ...]] = []
+    for variant, study in tuned.studies.items():
         mine = trials[trials["variant"] == variant]
         counts = ", ".join(f"{n} {state}" for state, n in mine["state"].value_counts().items())
         winner = next((each for each in tuned.confirmed if each.variant == variant and each.winner), None)
         found = mine[metric].dropna() if metric in mine else mine["epochs"].head(0)
-        upwards = tuned.studies[variant].directions[0].name == "MAXIMIZE"
+        upwards = study.directions[0].name == "MAXIMIZE"
         best = "–" if not len(found) else f"{(found.max() if upwards else found.min()):.4g}"
-        shown = [variant, counts, str(mine["epochs"].sum()), best, *_of_winner(winner)]
-        table.add_row(*map(Text, shown))
-    console.print(table)
-    console.print(
-        Text(
-            "The best score of a search is too good on average: it was picked for that. The winner has the best mean on seeds "
-            "that the search has not seen (mean ± half-width of its 95 % interval, n runs); test was looked at for it alone.",
-            style="dim",
-        )
-    )
-    console.print(f"tables: {tuned.folder / 'tables'}; to look around: optuna-dashboard {tuned.place}", markup=False)
+        rows.append((variant, counts, str(mine["epochs"].sum()), best, *_of_winner(winner)))
+    return ("variant", "trials", "epochs", f"best {metric}", "fresh seeds", "test", "winner's settings"), rows
 
 
 def _of_winner(winner: Confirmed | None) -> tuple[str, str, str]:

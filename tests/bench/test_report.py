@@ -27,8 +27,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_file_is_written_and_linked(made: Path) -> None:
     files = {file.relative_to(made).as_posix() for file in made.rglob("*.*") if not file.name.startswith(".")}
-    assert files == {"README.md", "tables/comparison.md", "tables/scores.csv", "tables/runs.csv"} | {
-        f"plots/{name}.{kind}" for name in PLOTS for kind in ("svg", "png")
+    assert files == {"README.md", "report.html", "tables/comparison.md", "tables/scores.csv", "tables/runs.csv"} | {
+        f"plots/{name}.{kind}" for name in set(PLOTS) - {"sweeps"} for kind in ("svg", "png")
     }
     linked = re.findall(r"\]\((.*?)\)", (made / "README.md").read_text())
     assert len(linked) == 5
