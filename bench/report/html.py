@@ -27,22 +27,26 @@ class Section:
 def page(
     scores: Scores, tables: Sequence[Table], figures: Mapping[str, Mapping[str, bytes]], more: Iterable[Section] = ()
 ) -> str:
-    """The whole page. ``figures``: name → ``svg`` → the file's bytes; ``more``: sections of a search, before how it was made."""
-    found = list(optima(scores))
+    """The whole page. ``figures``: name → ``svg`` → the file's bytes.
+
+    ``more``: sections of a search, which come first where nothing else is recorded.
+    """
+    found, more = list(optima(scores)), list(more)
     sections = [
+        *([] if scores.records else more),
         Section("What can be said", _said(scores)),
         Section("Results", Markup().join([*map(table, tables), legend(LEGEND)])),
         *([Section("Documented optima", table(optima_table(found)) + legend(OPTIMA_LEGEND))] if found else []),
         *([Section("Failed runs", failed)] if (failed := _failures(scores)) else []),
         *([Section("Plots", plots)] if (plots := _plots(figures)) else []),
-        *more,
+        *(more if scores.records else []),
         Section("How it was made", _made(scores)),
     ]
     folder = resources.files("bench.report") / "templates"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string((folder / "report.html.j2").read_text("utf-8")).render(
         title=scores.plan.name,
-        question=scores.plan.question or scores.plan.name,
+        question=scores.plan.question,
         progress=sentences.progress(scores),
         split=scores.split,
         mixtures=sentences.mixtures(scores),

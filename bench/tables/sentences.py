@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bench import power, stats
 from bench.environment import Environment
@@ -106,8 +106,12 @@ def _facts(environments: list[Environment]) -> dict[str, Counter[str]]:
 
 def surroundings(scores: Scores) -> dict[str, str]:
     """What the numbers were measured on: what → its value, or its values."""
-    facts = _facts([record.environment for record in scores.records.values()])
-    return {what: "; ".join(values) for what, values in facts.items() if any(values)}
+    return facts(record.environment for record in scores.records.values())
+
+
+def facts(environments: Iterable[Environment]) -> dict[str, str]:
+    """What → its value in these environments, or its values."""
+    return {what: "; ".join(values) for what, values in _facts(list(environments)).items() if any(values)}
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from bench.report import report as write_report
 from bench.report.html import Section, figure, legend, table
 from bench.store import write_if_changed
 from bench.tables import Entry, Table
+from bench.tables.sentences import facts
 from bench.tune import Tuned
 from bench.tune.plots import CAPTIONS, draw
 from bench.tune.tables import SEARCH_LEGEND, summary, trials_frame, write
@@ -31,8 +32,12 @@ def _section(tuned: Tuned, figures: dict[str, dict[str, bytes]]) -> Section:
         for name, caption in CAPTIONS.items()
         if f"search_{name}" in figures
     )
+    measured = "; ".join(f"{what}: {value}" for what, value in facts(r.environment for r in tuned.records).items())
+    command = Markup("<p>To go on with it, or to see it again:</p><pre>bench tune {}</pre>").format(tuned.suite.name)
     every = Markup("<details><summary>Every trial</summary>{}</details>").format(table(_trials(tuned)))
-    return Section("The search", table(top) + legend(SEARCH_LEGEND) + drawn + every)
+    return Section(
+        "The search", table(top) + legend(f"{SEARCH_LEGEND} Measured on {measured}.") + command + drawn + every
+    )
 
 
 def _trials(tuned: Tuned) -> Table:

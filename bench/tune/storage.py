@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import re
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 JOURNAL = "journal.log"
+TRIES = 4
+"""How often a data base is opened whose tables another process is just making."""
 Direction = Literal["maximize", "minimize"]
 
 
@@ -48,21 +52,40 @@ def opened(place: str) -> "BaseStorage":
     Raises ``UserError`` where it cannot be reached.
     """
     import optuna
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    for _ in range(TRIES):
+        try:
+            return _connected(place)
+        except (IntegrityError, ProgrammingError) as error:  # another process makes the tables at the same moment
+            refused: Exception = error
+            time.sleep(1)
+        except Exception as error:  # drivers raise what they like; the user can only mend the address or the server
+            refused = error
+            break
+    reason = str(refused).splitlines()[0] if str(refused) else ""
+    raise UserError(
+        f"--storage {without_password(place)}: cannot be opened ({type(refused).__name__}: {reason})"
+    ) from refused
+
+
+def _connected(place: str) -> "BaseStorage":
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        if place.startswith(("redis://", "rediss://", "unix://")):
-            return JournalStorage(JournalRedisBackend(place))
-        if "://" in place:
-            return optuna.storages.get_storage(place)
-        Path(place).parent.mkdir(parents=True, exist_ok=True)
-        backend = JournalFileBackend(place, lock_obj=_Lock(f"{place}.lock"))  # type: ignore[arg-type]
-        return JournalStorage(backend)
-    except Exception as error:  # drivers raise what they like; the user can only mend the address or the server
-        reason = str(error).splitlines()[0] if str(error) else ""
-        raise UserError(f"--storage {place}: cannot be opened ({type(error).__name__}: {reason})") from error
+    if place.startswith(("redis://", "rediss://", "unix://")):
+        return JournalStorage(JournalRedisBackend(place))
+    if "://" in place:
+        return optuna.storages.get_storage(place)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(place, lock_obj=_Lock(f"{place}.lock")))  # type: ignore[arg-type]
+
+
+def without_password(place: str) -> str:
+    """The place as it may be shown."""
+    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:…@", place)
 
 
 def distribution(dimension: Dimension) -> "BaseDistribution":

@@ -18,6 +18,7 @@ from bench.tune import Tuned
 from bench.tune.confirm import Confirmed
 from bench.tune.owner import GONE
 from bench.tune.search import FAILED, SETTINGS
+from bench.tune.storage import without_password
 from bench.tune.work import RUNS
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def show(tuned: Tuned, console: "Console") -> None:
     console.print(table)
     console.print(Text(SEARCH_LEGEND, style="dim"))
     console.print(f"tables, plots and report: {tuned.folder / 'report.html'}", markup=False)
-    console.print(f"to look around: optuna-dashboard {tuned.place}", markup=False, soft_wrap=True)
+    console.print(f"to look around: optuna-dashboard {without_password(tuned.place)}", markup=False, soft_wrap=True)
 
 
 def summary(tuned: Tuned) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

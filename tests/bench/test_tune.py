@@ -179,10 +179,11 @@ def test_a_suite_without_a_search_says_what_to_add(tmp_path: Path) -> None:
         tune(bare, results=tmp_path)
 
 
-@pytest.mark.parametrize("place", ["nonsense://x", "postgresql+nodriver://h/d"])
+@pytest.mark.parametrize("place", ["nonsense://x", "postgresql+nodriver://user:secret@h/d"])
 def test_a_storage_that_is_none_is_refused(place: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--storage .*: cannot be opened"):
+    with pytest.raises(UserError, match=r"--storage .*: cannot be opened") as raised:
         tune(suite(), results=tmp_path, storage=place)
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
