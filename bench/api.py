@@ -13,6 +13,7 @@ from bench import plugins as plug_ins
 from bench.environment import code_version
 from bench.errors import UserError, nearest
 from bench.progress import View
+from bench.report import has_sections
 from bench.report import report as write_report
 from bench.runs import Progress, Run, RunRecord
 from bench.schedule import Limits, execute, slots
@@ -166,7 +167,7 @@ class Job:
         """The report, written, and what it is made of."""
         ids = {id for cell in self.plan.cells for id in cell.ids}
         outcome = Outcome(self.plan, [record for record in store.records() if record.id in ids], self.folder)
-        if outcome.records:
+        if outcome.records or has_sections(self.folder):
             write_report(self.plan, outcome.records, self.folder)
         return outcome
 

@@ -1,10 +1,13 @@
 """The report: README.md, tables and plots of one suite, made from its plan and records alone."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+
+from markupsafe import Markup
 
 from bench.environment import code_version
 from bench.plots import draw
@@ -17,14 +20,16 @@ from bench.tables import LEGEND, comparison_tables
 from bench.tables.frames import runs_frame, scores_frame
 from bench.tables.scores import Scores
 
+SECTIONS = "sections"
 
-def report(plan: Plan, records: Iterable[RunRecord], folder: Path, more: Sequence[Section] = ()) -> None:
+
+def report(plan: Plan, records: Iterable[RunRecord], folder: Path) -> None:
     """Writes README.md, report.html, tables/ and plots/ under ``folder``, each file only where it changes.
 
-    ``more`` are further sections of report.html. Nothing is done for equal input. Safe at any time, on any part of the records.
-    Raises ``StoreError`` where a file cannot be written.
+    Sections that other commands left there (``leave``) are part of report.html. Nothing is done for equal input. Safe at any
+    time, on any part of the records. Raises ``StoreError`` where a file cannot be written.
     """
-    records = list(records)
+    records, more = list(records), _left(folder)
     made_from, stamp = _digest(plan, records, more), folder / ".report.json"
     if _is_made(stamp, made_from):
         return
@@ -32,6 +37,28 @@ def report(plan: Plan, records: Iterable[RunRecord], folder: Path, more: Sequenc
     for name, content in files.items():
         write_if_changed(folder / name, content)
     write_if_changed(stamp, json.dumps({"made_from": made_from, "files": sorted(files)}, indent=1) + "\n")
+
+
+def leave(section: Section, folder: Path) -> None:
+    """Keeps a section in a suite's folder, where every later report finds it. Raises ``StoreError``."""
+    text = json.dumps({"title": section.title, "html": section.html}, ensure_ascii=False)
+    write_if_changed(folder / SECTIONS / f"{section.title.lower().replace(' ', '_')}.json", text + "\n")
+
+
+def has_sections(folder: Path) -> bool:
+    """Whether some command left a section there."""
+    return any((folder / SECTIONS).glob("*.json"))
+
+
+def _left(folder: Path) -> list[Section]:
+    sections = []
+    for file in sorted((folder / SECTIONS).glob("*.json")):
+        with contextlib.suppress(
+            OSError, ValueError, KeyError, TypeError
+        ):  # a damaged one is left out until it is made anew
+            kept = json.loads(file.read_text("utf-8"))
+            sections.append(Section(kept["title"], Markup(kept["html"])))
+    return sections
 
 
 def _digest(plan: Plan, records: Sequence[RunRecord], more: Sequence[Section]) -> str:

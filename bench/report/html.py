@@ -96,7 +96,7 @@ def _said(scores: Scores) -> Markup:
     parts = []
     for column, told in sentences.sentences(scores).items():
         items = Markup().join(Markup("<li>{}</li>").format(_marked(sentence)) for sentence in told)
-        parts.append(Markup("<h3>{}</h3><ul>{}</ul>").format(column, items or Markup("<li>Nothing is compared.</li>")))
+        parts.append(Markup("<h3>{}</h3><ul>{}</ul>").format(column, items))
     return Markup().join(parts)
 
 

@@ -53,10 +53,10 @@ The same numbers, and every other metric: [tables/scores.csv](tables/scores.csv)
 ### {{ column }}
 {% for sentence in told %}
 - {{ sentence }}
+{% endfor %}
 {% else %}
 
-Nothing: no comparison is planned.
-{% endfor %}
+Of variants, nothing: the suite compares none.
 {% endfor %}
 {% if failures %}
 

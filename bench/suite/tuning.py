@@ -163,7 +163,7 @@ class Tune(Model):
         several = self.metric is not None and len(self.metric) > 1
         if several and self.pruner != "none":
             yield ("pruner",), f"{self.pruner!r} judges by one metric; with several, say pruner: none"
-        if self.metric and not several and self.pruner != "none" and not self.metric[0].startswith("validation/"):
+        if self.metric and not several and self.pruner != "none" and self.metric[0] in (*COSTS, *MEASURED):
             yield ("pruner",), f"{self.metric[0]!r} is known only at the end of a run: say pruner: none"
         if self.pruner == "wilcoxon" and self.seeds < 2:
             yield ("pruner",), "'wilcoxon' compares seeds: say how many runs a trial has, such as seeds: 5"

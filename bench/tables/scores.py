@@ -120,14 +120,14 @@ class Scores:
         }
 
     def best(self, column: Column, metric: str) -> tuple[str, set[str]]:
-        """The variant of the best mean, and those that cannot be told from it.
+        """The variant of the best mean, and those that cannot be told from it; ("", set()) where there is only one variant.
 
         They are those whose paired difference to the best has an interval that holds 0 (or none at all), at 95 % for all of
         them together (Bonferroni). Unlike a p, it can tell them apart below six pairs.
         """
         means = {variant: stats.mean(self.values(cell, metric)) for variant, cell in column.cells.items()}
         means = {variant: value for variant, value in means.items() if not math.isnan(value)}
-        if not means:
+        if len(column.cells) < 2 or not means:
             return "", set()
         best = (max if TASKS[column.task].metrics[metric].direction == "max" else min)(means, key=means.__getitem__)
         rivals, level = means.keys() - {best}, 1 - stats.ALPHA / max(len(means) - 1, 1)

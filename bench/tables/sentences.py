@@ -13,14 +13,18 @@ from bench.text import decimals, estimate, fixed, markdown, p_text, signed
 
 
 def sentences(scores: Scores) -> dict[str, list[str]]:
-    """Column → what can be said of it, as Markdown: the best variant, then every comparison by the primary metric."""
-    return {column.label: list(_column(scores, column)) for column in scores.columns}
+    """Column → what can be said of it, as Markdown: the best variant, then every comparison by the primary metric.
+
+    Columns in which nothing is compared are left out.
+    """
+    told = {column.label: list(_column(scores, column)) for column in scores.columns}
+    return {column: said for column, said in told.items() if said}
 
 
 def _column(scores: Scores, column: Column) -> Iterator[str]:
     metric = TASKS[column.task].primary
     best, tied = scores.best(column, metric)
-    if best and len(column.cells) > 1:
+    if best:
         values = scores.values(column.cells[best], metric)
         low, high = stats.interval(values)
         rest = f"; not to be told from it: {_names(v for v in column.cells if v in tied)}" if tied else ""

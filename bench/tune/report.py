@@ -2,6 +2,7 @@
 
 from markupsafe import Markup
 
+from bench.report import leave
 from bench.report import report as write_report
 from bench.report.html import Section, figure, legend, table
 from bench.store import write_if_changed
@@ -21,7 +22,8 @@ def report(tuned: Tuned) -> None:
             write_if_changed(tuned.folder / "plots" / f"{name}.{kind}", content)
     plan = tuned.suite.plan()
     ids = {id for cell in plan.cells for id in cell.ids}
-    write_report(plan, [r for r in tuned.records if r.id in ids], tuned.folder, [_section(tuned, figures)])
+    leave(_section(tuned, figures), tuned.folder)
+    write_report(plan, [record for record in tuned.records if record.id in ids], tuned.folder)
 
 
 def _section(tuned: Tuned, figures: dict[str, dict[str, bytes]]) -> Section:
