@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
 DRAWS = 2000
 IMPORTANCE_FROM = 5  # finished trials; below, a forest of trees says nothing
 
+SHOWN = (
+    0.75  # the better part of finished scores that has the axis to itself: a few hopeless ones would squeeze it flat
+)
+
+WIDE = 50  # a setting whose values span more is drawn by its logarithm
+
 CAPTIONS = {
     "best_so_far": "Best validation score after each trial, in the order in which they ended; pruned and failed trials only "
-    "count.",
+    "count. The axis begins near the worse quarter of all finished trials.",
     "expected_best": "Expected best score of k finished trials drawn at random from all of a search, with the 95 % range over "
-    "draws: how much of a difference between searches is luck.",
+    "draws: how much of a difference between searches is luck. The axis begins near the worse quarter of all finished trials.",
     "importances": "Share of the score's variance over finished trials that each setting explains (fANOVA).",
-    "slices": "Score of every finished trial over each setting; pruned ones as crosses at the score they had.",
+    "slices": "Score of every finished trial over each setting; pruned ones as crosses at the score they had. What lies below "
+    "the axis, near the worse quarter of all finished trials, stands on its edge.",
     "contours": "Finished trials by the two most important settings; darker is better.",
     "parallel_coordinates": "Every finished trial as a line through its settings; darker is better.",
     "pareto": "Finished trials by the first two metrics; those that no other beats in both are joined.",
@@ -62,7 +70,8 @@ def best_so_far(tuned: Tuned) -> "Figure | None":
         values = [trial.values[0] if trial.state.name == "COMPLETE" else math.nan for trial in ended]
         if np.isfinite(values).any():
             best = np.fmax.accumulate(values) if upwards(tuned) else np.fmin.accumulate(values)
-            _line(ax, tuned, variant, np.arange(1, len(values) + 1), best)
+            _line(ax, tuned, variant, np.arange(1, len(values) + 1), best, drawstyle="steps-post")
+    ax.set_ylim(*_limits(tuned))
     ax.set_xlabel("trials ended")
     ax.set_ylabel(f"best {tuned.metrics[0]}")
     legend(figure, list(tuned.studies))
@@ -81,6 +90,7 @@ def expected_best(tuned: Tuned) -> "Figure | None":
         ks = np.arange(1, len(values) + 1)
         _line(ax, tuned, variant, ks, mean)
         ax.fill_between(ks, low, high, color=looks(list(tuned.studies))[variant].colour, alpha=0.13, linewidth=0)
+    ax.set_ylim(*_limits(tuned))
     ax.set_xlabel("finished trials k")
     ax.set_ylabel(tuned.metrics[0])
     legend(figure, list(tuned.studies))
@@ -129,6 +139,8 @@ def slices(tuned: Tuned) -> "Figure | None":
     if not paths:
         return None
     figure, axes = facets(paths)
+    limits = _limits(tuned)
+    inside = partial(np.clip, a_min=min(limits), a_max=max(limits))
     for ax, path in zip(axes, paths, strict=True):
         values = [_setting(t, path) for study in tuned.studies.values() for t in study.trials if path in t.params]
         place = _axis(ax, values)
@@ -136,12 +148,15 @@ def slices(tuned: Tuned) -> "Figure | None":
             look = looks(list(tuned.studies))[variant]
             done = [t for t in finished(study) if path in t.params]
             ax.plot(
-                [place(_setting(t, path)) for t in done], [t.values[0] for t in done],
+                [place(_setting(t, path)) for t in done], inside([t.values[0] for t in done]),
                 look.marker, color=look.colour, markersize=0.8 * look.size, alpha=0.75,
             )  # fmt: skip
             cut = [t for t in study.trials if t.state.name == "PRUNED" and path in t.params and t.intermediate_values]
             ends = [t.intermediate_values[max(t.intermediate_values)] for t in cut]
-            ax.plot([place(_setting(t, path)) for t in cut], ends, "x", color=look.colour, markersize=3.5, alpha=0.4)
+            ax.plot(
+                [place(_setting(t, path)) for t in cut], inside(ends), "x", color=look.colour, markersize=3.5, alpha=0.4
+            )
+        ax.set_ylim(*limits)
         ax.set_ylabel(tuned.metrics[0])
     legend(figure, list(tuned.studies), lines=False)
     return figure
@@ -164,7 +179,14 @@ def contours(tuned: Tuned) -> "Figure | None":
         if len(set(zip(x, y, strict=True))) > 3 and len(set(x)) > 1 and len(set(y)) > 1 and not _collinear(x, y):
             ax.tricontourf(x, y, scores, levels=8, cmap="Blues" if upwards(tuned) else "Blues_r", alpha=0.6)
         points = ax.scatter(
-            x, y, c=scores, cmap="Blues" if upwards(tuned) else "Blues_r", edgecolor="#333333", linewidth=0.6
+            x,
+            y,
+            c=scores,
+            cmap="Blues" if upwards(tuned) else "Blues_r",
+            edgecolor="#333333",
+            linewidth=0.6,
+            clip_on=False,
+            zorder=3,
         )
         figure.colorbar(points, ax=ax, shrink=0.85)
     return figure
@@ -218,11 +240,28 @@ def pareto(tuned: Tuned) -> "Figure | None":
     return figure
 
 
-def _line(ax: "Axes", tuned: Tuned, variant: str, x: Any, y: Any) -> None:
+def _limits(tuned: Tuned) -> tuple[float, float]:
+    """The ends of the score's axis, lower first: the better part of all finished trials, with some room."""
+    scores = np.array([trial.values[0] for study in tuned.studies.values() for trial in finished(study)] or [0.0, 1.0])
+    low, high = (
+        (np.quantile(scores, 1 - SHOWN), scores.max()) if upwards(tuned) else (scores.min(), np.quantile(scores, SHOWN))
+    )
+    room = 0.1 * (high - low) or 0.1
+    return float(low - 2 * room), float(high + room)
+
+
+def _line(ax: "Axes", tuned: Tuned, variant: str, x: Any, y: Any, drawstyle: str = "default") -> None:
     look = looks(list(tuned.studies))[variant]
     every = max(1, len(x) // 5)
     ax.plot(
-        x, y, color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=0.8 * look.size, markevery=every
+        x,
+        y,
+        color=look.colour,
+        linestyle=look.dashes,
+        marker=look.marker,
+        markersize=0.8 * look.size,
+        markevery=every,
+        drawstyle=drawstyle,
     )
 
 
@@ -232,24 +271,32 @@ def _setting(trial: "FrozenTrial", path: str) -> Any:
 
 
 def _axis(ax: "Axes", values: Sequence[Any], which: str = "x") -> Callable[[Any], float]:
-    """Where on the axis a value goes: numbers by size, on a log scale over a factor of 50; all else by its place in a list."""
+    """Where on the axis a value goes: numbers by size, or power of ten over a factor of ``WIDE``; all else by place in a list.
+
+    The axis itself stays linear, so that what is drawn between points is drawn between their powers.
+    """
+    from matplotlib.ticker import MaxNLocator
+
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if numbers and len(set(values)) > 4:
-        if min(values) > 0 and max(values) / min(values) > 50:
-            (ax.set_xscale if which == "x" else ax.set_yscale)("log")
-        return float
+        if min(values) <= 0 or max(values) / min(values) <= WIDE:
+            return float
+        axis = ax.xaxis if which == "x" else ax.yaxis
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.set_major_formatter(lambda power, _place: f"{10.0**power:g}")
+        return math.log10
     listed = sorted(dict.fromkeys(map(str, values)), key=lambda text: (float(text) if numbers else 0.0, text))
     (ax.set_xticks if which == "x" else ax.set_yticks)(range(len(listed)), listed)
     return lambda value: float(listed.index(str(value)))
 
 
 def _scaled(values: Sequence[Any]) -> Array:
-    """0 for the lowest, 1 for the highest; on a log scale over a factor of 50; what is no number by its place in a list."""
+    """0 for the lowest, 1 for the highest; on a log scale over a factor of ``WIDE``; what is no number by its place in a list."""
     if not all(isinstance(value, int | float) for value in values):
         listed = sorted(set(map(str, values)))
         values = [listed.index(str(value)) for value in values]
     numbers = np.array(values, dtype=np.float64)
-    if numbers.min() > 0 and numbers.max() / numbers.min() > 50:
+    if numbers.min() > 0 and numbers.max() / numbers.min() > WIDE:
         numbers = np.log(numbers)
     spread = np.ptp(numbers)
     return (numbers - numbers.min()) / spread if spread else np.full(len(numbers), 0.5)

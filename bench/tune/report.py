@@ -28,7 +28,9 @@ def report(tuned: Tuned) -> None:
 
 def _section(tuned: Tuned, figures: dict[str, dict[str, bytes]]) -> Section:
     header, rows = summary(tuned)
-    top = Table(tuple(Entry((text,)) for text in header), tuple(tuple(Entry((t,)) for t in row) for row in rows))
+    top = Table(
+        tuple(Entry((text,)) for text in header), tuple(tuple(Entry(tuple(t.split("\n"))) for t in row) for row in rows)
+    )
     drawn = Markup().join(
         figure(figures[f"search_{name}"]["svg"], caption)
         for name, caption in CAPTIONS.items()
@@ -38,7 +40,12 @@ def _section(tuned: Tuned, figures: dict[str, dict[str, bytes]]) -> Section:
     command = Markup("<p>To go on with it, or to see it again:</p><pre>bench tune {}</pre>").format(tuned.suite.name)
     every = Markup("<details><summary>Every trial</summary>{}</details>").format(table(_trials(tuned)))
     return Section(
-        "The search", table(top) + legend(f"{SEARCH_LEGEND} Measured on {measured}.") + command + drawn + every
+        "The search",
+        table(top)
+        + legend(f"By {tuned.metrics[0].replace('/', ' ')}. {SEARCH_LEGEND} Measured on {measured}.")
+        + command
+        + drawn
+        + every,
     )
 
 

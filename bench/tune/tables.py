@@ -3,7 +3,8 @@
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,10 +105,14 @@ def show(tuned: Tuned, console: "Console") -> None:
 
     header, rows = summary(tuned)
     table = Table(
-        *header, title=f"{tuned.suite.name}: a search for each variant", title_justify="left", show_lines=True
+        *header,
+        title=f"{tuned.suite.name}: a search for each variant, by {tuned.metrics[0].replace('/', ' ')}",
+        title_justify="left",
+        show_lines=True,
     )
+    table.columns[-1].min_width = max((len(line) for row in rows for line in row[-1].splitlines()), default=0)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
     console.print(table)
     console.print(Text(SEARCH_LEGEND, style="dim"))
     console.print(f"tables, plots and report: {tuned.folder / 'report.html'}", markup=False)
@@ -115,30 +120,39 @@ def show(tuned: Tuned, console: "Console") -> None:
 
 
 def summary(tuned: Tuned) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The header and a row a variant: trials, epochs, the best score, the winner on fresh seeds and on test, its settings."""
+    """The header and a row a variant: trials and epochs, the best score, the winner on fresh seeds and on test, its settings."""
     trials, metric = trials_frame(tuned), tuned.metrics[0]
     rows: list[tuple[str, ...]] = []
     for variant, study in tuned.studies.items():
         mine = trials[trials["variant"] == variant]
-        counts = ", ".join(f"{n} {state}" for state, n in mine["state"].value_counts().items())
+        counts = [f"{n} {state}" for state, n in mine["state"].value_counts().items()]
         winner = next((each for each in tuned.confirmed if each.variant == variant and each.winner), None)
         found = mine[metric].dropna() if metric in mine else mine["epochs"].head(0)
         upwards = study.directions[0].name == "MAXIMIZE"
         best = "–" if not len(found) else f"{(found.max() if upwards else found.min()):.4g}"
-        rows.append((variant, counts, str(mine["epochs"].sum()), best, *_of_winner(winner)))
-    return ("variant", "trials", "epochs", f"best {metric}", "fresh seeds", "test", "winner's settings"), rows
+        rows.append((variant, "\n".join([*counts, f"{mine['epochs'].sum()} epochs"]), best, *_of_winner(winner)))
+    header = ("variant", "trials", "best found", "fresh seeds", "test", "winner's settings")
+    return tuple(header), rows
 
 
 def _of_winner(winner: Confirmed | None) -> tuple[str, str, str]:
     if winner is None:
         return "–", "–", "–"
-    settings = ", ".join(f"{path} {_short(value)}" for path, value in winner.settings.items())
+    settings = "\n".join(
+        f"{name} {_short(winner.settings[path])}" for path, name in short_paths(winner.settings).items()
+    )
     return _mean(winner.scores), _mean(winner.test), settings
+
+
+def short_paths(paths: Iterable[str]) -> dict[str, str]:
+    """Path → its last part, or the whole where two would look the same."""
+    last = Counter(path.rpartition(".")[2] for path in paths)
+    return {path: name if last[name := path.rpartition(".")[2]] == 1 else path for path in paths}
 
 
 def _mean(scores: tuple[float, ...]) -> str:
     low, high = stats.interval(scores)
-    return f"{estimate(stats.mean(scores), (high - low) / 2)}, n {len(scores)}" if scores else "–"
+    return f"{estimate(stats.mean(scores), (high - low) / 2)}\nn {len(scores)}" if scores else "–"
 
 
 def _short(value: Any) -> str:
