@@ -7,20 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from blocks import layers
+from blocks.gate import attention_gate
 from blocks.layers import Bias, Norm, has_bias
 from blocks.registry import block
 from blocks.shape import Block, BlockError, Shape, chain, out_shape, show
 
-Join = Literal["add", "concat", "none"]
+Join = Literal["add", "concat", "attention", "none"]
 
 
 class Skip(nn.Module):
-    """project(x) + inner(x), or x and inner(x) side by side, or inner(x) alone; the larger map is cropped to the smaller."""
+    """project(x) + inner(x), or gate(x, inner(x)) and inner(x) side by side, or inner(x) alone.
 
-    def __init__(self, inner: nn.Module, join: Join, project: nn.Module | None = None) -> None:
+    Without ``project`` or ``gate`` x goes as it is. The larger map is cropped to the smaller.
+    """
+
+    def __init__(
+        self, inner: nn.Module, join: Join, project: nn.Module | None = None, gate: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.inner = inner
         self.project = project
+        self.gate = gate
         self.join = join
 
     def forward(self, x: Tensor) -> Tensor:
@@ -28,9 +35,10 @@ class Skip(nn.Module):
         out: Tensor = crop(self.inner(x), x)
         if self.join == "none":
             return out
-        if self.join == "concat":
-            return torch.cat((crop(x, out), out), 1)
-        return out + (x if self.project is None else self.project(x))
+        if self.join == "add":
+            return out + (x if self.project is None else self.project(x))
+        x = crop(x, out)
+        return torch.cat((x if self.gate is None else self.gate(x, out), out), 1)
 
     def extra_repr(self) -> str:
         """What is printed of it."""
@@ -51,12 +59,16 @@ def skip(in_shape: Shape, *, inner: Block, join: Join = "add", norm: Norm = "non
     """Adds what comes in to what ``inner`` makes of it, or concatenates the two.
 
     Where shapes differ, ``add`` projects what comes in with a 1×1 convolution (linear layer, for vectors) and ``norm``, its
-    stride found from the shapes. A map from ``inner`` that is larger, as a U-Net's way up from odd sides gives, is cropped;
-    ``concat`` also crops what comes in. Raises ``BlockError`` where shapes cannot be joined.
+    stride found from the shapes. ``attention`` concatenates what an additive gate, its 1×1 convolutions with ``norm``, lets
+    through of what comes in (Oktay et al., 2018). A map from ``inner`` that is larger, as a U-Net's way up from odd sides
+    gives, is cropped; concatenation also crops what comes in. Raises ``BlockError`` where shapes cannot be joined.
     """
     module = inner(in_shape)
     out = out_shape(module, in_shape)
     _check(in_shape, out, join)
+    if join == "attention":
+        shape = (in_shape[0], *map(min, in_shape[1:], out[1:]))
+        return Skip(module, join, gate=attention_gate(shape, (out[0], *shape[1:]), norm=norm, bias=bias))
     stride = _stride(in_shape, out) if join == "add" else 1
     if join != "add" or (stride == 1 and in_shape[0] == out[0]):
         return Skip(module, join)
@@ -86,7 +98,7 @@ def _check(in_shape: Shape, out: Shape, join: Join) -> None:
         return
     for side, other in zip(in_shape[1:], out[1:], strict=True):
         small, large = sorted((side, other))
-        cropped = other > side or (join == "concat" and other < side)
+        cropped = other > side or (join in ("concat", "attention") and other < side)
         if cropped and large >= 2 * small and large > small + 1:
             raise BlockError(
                 f"{join!r} cannot join a {show(in_shape)} and the {show(out)} made of it: to crop half a side or more is a "

@@ -1,6 +1,6 @@
 """U-Net: down through a stage for each width and up again, a skip connection across each level."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -22,7 +22,7 @@ Up = Literal["transposed", "bilinear", "nearest"]
 Down = Literal["stride", "max", "avg"]
 
 
-@block(example={"stage": {"block": "conv", "norm": "batch"}, "widths": [4, 6, 8]})
+@block(example={"stage": {"block": "conv", "norm": "batch"}, "widths": [4, 6, 8], "skip": "attention"})
 def unet(
     in_shape: Shape,
     *,
@@ -41,15 +41,24 @@ def unet(
 
     ``blocks`` stages at each level, on the way down and on the way up; down by the stage's stride or by pooling 2×2; up by a
     transposed convolution to the level's width (``up_kernel`` None: 2), or by interpolation and a convolution (None: 3),
-    then ``up_norm`` and ``up_act``. What comes out has the sides of what goes in: the way up is cropped to its skip.
+    then ``up_norm`` and ``up_act``; the gates of ``skip`` attention have ``up_norm`` and ``up_bias`` too. What comes out has
+    the sides of what goes in: the way up is cropped to its skip.
     """
     way_up = partial(_up, up=up, kernel=up_kernel, bias=up_bias, norm=up_norm, act=up_act)
     levels = list(zip(widths, per_width(widths, blocks), strict=True))
-    return _level(in_shape, levels, stage=stage, skip=skip, down=down, up=way_up, stride=1)
+    joined = partial(join, join=skip, norm=up_norm, bias=up_bias)
+    return _level(in_shape, levels, stage=stage, joined=joined, down=down, up=way_up, stride=1)
 
 
 def _level(
-    in_shape: Shape, levels: list[tuple[int, int]], *, stage: Stage, skip: Join, down: Down, up: Stage, stride: int
+    in_shape: Shape,
+    levels: list[tuple[int, int]],
+    *,
+    stage: Stage,
+    joined: Callable[..., nn.Module],
+    down: Down,
+    up: Stage,
+    stride: int,
 ) -> nn.Module:
     """One level and all below it: down → Skip(the levels below, back at this resolution) → stages."""
     (width, times), *deeper = levels
@@ -60,9 +69,9 @@ def _level(
     if pool:  # `ceil`: an odd last row or column is kept, as a stride keeps it
         parts = {"pool": partial(max_pool if down == "max" else avg_pool, kernel=stride, ceil=True)} | parts
     if deeper:
-        below = partial(_level, levels=deeper, stage=stage, skip=skip, down=down, up=up, stride=2)
+        below = partial(_level, levels=deeper, stage=stage, joined=joined, down=down, up=up, stride=2)
         inner: Block = partial(chain, below=below, up=partial(up, width=width))
-        parts["skip"] = partial(join, inner=inner, join=skip)
+        parts["skip"] = partial(joined, inner=inner)
         parts["decode"] = partial(stages, stage=stage, width=width, stride=1, times=times)
     return chain(in_shape, **parts)
 

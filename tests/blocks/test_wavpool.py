@@ -1,4 +1,4 @@
-"""WavPool and MicroWav: the published parameter counts, the published arithmetic, and what it leaves without a gradient."""
+"""WavPool and MicroWav: the published arithmetic, and what it leaves without a gradient."""
 
 import numpy as np
 import pytest
@@ -6,80 +6,10 @@ import pywt
 import torch
 from torch import nn
 
-from blocks.conv import conv
 from blocks.live import live_elements
-from blocks.mlp import mlp
 from blocks.registry import BlockError
-from blocks.shape import chain, out_shape
+from blocks.shape import out_shape
 from blocks.wavpool import WavPool, microwav, wavpool
-
-# The authors' recorded parameter counts (github deepskies/DeepWavNN, results/): search, model, image side, settings, count.
-# Settings are as recorded: floats, which their code truncates. Every WavPool pools by maximum and scales its layers.
-PUBLISHED = [
-    ("naive", "VanillaCNN", 32, {"k": 4}, 9046),
-    ("naive", "VanillaCNN", 28, {"k": 4}, 6806),
-    ("naive", "VanillaCNN", 28, {"k": 4}, 6806),
-    ("naive", "VanillaMLP", 32, {"h": 264}, 273250),
-    ("naive", "VanillaMLP", 28, {"h": 264}, 209890),
-    ("naive", "VanillaMLP", 28, {"h": 264}, 209890),
-    ("naive", "WavMLP", 32, {"h": 264, "level": 2}, 11890),
-    ("naive", "WavMLP", 28, {"h": 264, "level": 2}, 21394),
-    ("naive", "WavMLP", 28, {"h": 264, "level": 2}, 21394),
-    ("naive", "WavPool", 32, {"h": 264, "pool": 3}, 235964),
-    ("naive", "WavPool", 28, {"h": 264, "pool": 3}, 182192),
-    ("naive", "WavPool", 28, {"h": 264, "pool": 3}, 182192),
-    (
-        "optimised",
-        "VanillaCNN",
-        32,
-        {"k": 3.7286125896603046, "c1": 19.75817823631123, "c2": 12.88633306922774},
-        125175,
-    ),
-    (
-        "optimised",
-        "VanillaCNN",
-        28,
-        {"k": 2.1890123320218597, "c1": 15.085058014272876, "c2": 17.579571071378744},
-        154154,
-    ),
-    ("optimised", "VanillaCNN", 28, {"k": 3.7286125896603046, "c1": 19.75817823631123, "c2": 12.88633306922774}, 96375),
-    ("optimised", "VanillaMLP", 32, {"h": 208.27269751206623}, 215290),
-    ("optimised", "VanillaMLP", 28, {"h": 273.430694504635}, 217045),
-    ("optimised", "VanillaMLP", 28, {"h": 272.0324493442158}, 216250),
-    ("optimised", "WavMLP", 32, {"h": 267.1117928154377, "level": 2.2611358767192185}, 12025),
-    ("optimised", "WavMLP", 28, {"h": 269.448895649181, "level": 2.0057622632416203}, 21799),
-    ("optimised", "WavMLP", 28, {"h": 250.38467981373856, "level": 2.072552811880196}, 20260),
-    ("optimised", "WavPool", 32, {"h": 224.21954750780606, "pool": 2.201198137563569}, 201672),
-    ("optimised", "WavPool", 28, {"h": 268.5254698772149, "pool": 2.1689655531800573}, 186722),
-    ("optimised", "WavPool", 28, {"h": 268.30384292587894, "pool": 2.5560331808747407}, 186722),
-    ("historic", "VanillaCNN", 32, {"k": 2.04409342596921}, 11582),
-    ("historic", "VanillaCNN", 28, {"k": 2.405057927093372}, 9022),
-    ("historic", "VanillaCNN", 28, {"k": 2.7887513802959374}, 9022),
-]
-
-
-def built(model, side, settings):
-    """The network of one published row, by blocks alone, and a linear layer to 10 classes."""
-    given = {name: int(value) for name, value in settings.items()}
-    image = (1, side, side)
-    if model == "WavPool":
-        body = wavpool(image, width=given["h"], kernel=given["pool"])
-    elif model == "WavMLP":
-        body = microwav(image, level=given["level"], width=given["h"])
-    elif model == "VanillaMLP":
-        body = mlp(image, widths=[given["h"]], act="none")
-    else:
-        options = {"kernel": given["k"], "padding": 1, "depth": 1, "bias": False, "norm": "batch"}
-        widths = given.get("c1", 1), given.get("c2", 1)
-        body = chain(image, *(lambda shape, width=width: conv(shape, width=width, **options) for width in widths))
-    features = torch.Size(out_shape(body, image)).numel()
-    return nn.Sequential(body, nn.Flatten(), nn.Linear(features, 10))
-
-
-@pytest.mark.parametrize(("setting", "model", "side", "settings", "params"), PUBLISHED)
-def test_has_the_published_number_of_parameters(setting, model, side, settings, params):
-    net = built(model, side, settings)
-    assert sum(param.numel() for param in net.parameters()) == params
 
 
 def reference(net: WavPool, x: torch.Tensor, size: int, mode: str) -> torch.Tensor:
@@ -165,14 +95,12 @@ def test_decomposes_once(monkeypatch):
     assert calls == [5]
 
 
-DOCUMENTED = [row for row in PUBLISHED if row[1] == "WavPool"]
-
-
-@pytest.mark.parametrize("settings", [*(row[2:4] for row in DOCUMENTED[:2]), *(row[2:4] for row in DOCUMENTED[3:5])])
-def test_dead_parameters_never_get_a_gradient_and_the_others_do(settings):
-    """Brute force on the true network, at a smaller width: the structure is the same, and every maximum is won by some."""
-    side, published = settings
-    net = built("WavPool", side, published | {"h": 12})
+@pytest.mark.parametrize("side", [28, 32])
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_dead_parameters_never_get_a_gradient_and_the_others_do(side, kernel):
+    """Brute force on the published forms at a smaller width: the structure is the same, and every maximum is won by some."""
+    body = wavpool((1, side, side), width=12, kernel=kernel)
+    net = nn.Sequential(body, nn.Linear(*out_shape(body, (1, side, side)), 10))
     random = torch.Generator().manual_seed(0)
     touched = {name: torch.zeros_like(param, dtype=torch.bool) for name, param in net.named_parameters()}
     for _ in range(40):
