@@ -4,9 +4,10 @@ import functools
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from bench.stats import ALPHA, p_value
+from bench.stats import ALPHA, Seeds, p_value, standard_error
 
 POWER = 0.8
 SIMULATED_UP_TO = 10  # pairs
@@ -24,8 +25,13 @@ def pairs_needed(comparisons: int) -> int:
 
 def t_power(effect: float, n: int, alpha: float = ALPHA) -> float:
     """The chance that a two-sided paired t test of n pairs finds a true difference of ``effect`` standard deviations."""
-    critical, shift = special.stdtrit(n - 1, 1 - alpha / 2), abs(effect) * math.sqrt(n)
-    below, above = np.nan_to_num(special.nctdtr(n - 1, shift, [-critical, critical]))  # NaN where it is next to nothing
+    return _noncentral_power(abs(effect) * math.sqrt(n), n - 1, alpha)
+
+
+def _noncentral_power(shift: float, df: int, alpha: float) -> float:
+    """The chance that |t| is significant, where the true difference is ``shift`` standard errors."""
+    critical = special.stdtrit(df, 1 - alpha / 2)
+    below, above = np.nan_to_num(special.nctdtr(df, shift, [-critical, critical]))  # NaN where it is next to nothing
     return float(np.clip(1 - above + below, 0.0, 1.0))
 
 
@@ -54,6 +60,18 @@ def detectable_effect(n: int, comparisons: int = 1) -> float:
 def detectable_difference(spread: float, n: int, comparisons: int = 1) -> float:
     """``detectable_effect`` in the score's unit, for paired differences of standard deviation ``spread``."""
     return spread * detectable_effect(n, comparisons) if n >= pairs_needed(comparisons) else math.inf
+
+
+def crossed_detectable_difference(differences: ArrayLike, seeds: Seeds, comparisons: int = 1) -> float:
+    """As ``detectable_difference``, for paired differences (pairs,) of crossed seeds: a t test by their standard error."""
+    error, alpha = standard_error(differences, seeds), ALPHA / max(comparisons, 1)
+    if not math.isfinite(error.value):
+        return math.inf
+    high = 1.0
+    while _noncentral_power(high, error.df, alpha) < POWER:
+        high *= 2
+    shift = optimize.brentq(lambda x: _noncentral_power(x, error.df, alpha) - POWER, 0.0, high, xtol=1e-6)
+    return float(error.value * shift)
 
 
 def n_needed(difference: float, spread: float, comparisons: int = 1, limit: int = 100_000) -> int:

@@ -58,3 +58,15 @@ def test_too_few_pairs_detect_nothing() -> None:
     assert power.n_needed(0.1, 0.0, comparisons=5) == 8
     assert power.n_needed(100.0, 0.1) == power.pairs_needed(1)
     assert power.n_needed(1e-9, 1.0, limit=500) == 500
+
+
+def test_crossed_seeds_find_only_larger_differences() -> None:
+    seeds = [(init, data) for init in range(5) for data in range(4)]
+    differences = np.repeat([0.01, 0.03, -0.02, 0.0, 0.04], 4) + 0.001 * np.tile([1, -1, 2, -2], 5)
+    found = power.crossed_detectable_difference(differences, seeds, comparisons=2)
+    error, df = stats.standard_error(differences, seeds)
+    rng, critical = np.random.default_rng(0), special.stdtrit(df, 1 - 0.025 / 2)
+    t = rng.normal(found / error, 1, 200_000) / np.sqrt(rng.chisquare(df, 200_000) / df)
+    assert (np.abs(t) > critical).mean() == pytest.approx(0.8, abs=0.005)
+    assert found > 1.5 * power.detectable_difference(stats.sd(differences), 20, comparisons=2)
+    assert power.crossed_detectable_difference(differences[:4], [(0, 0), (0, 1), (1, 2), (1, 3)]) == math.inf
