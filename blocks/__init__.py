@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+from blocks.analysis import Analysis, LayerAnalysis, analyze
 from blocks.cost import Cost, LayerCost, cost, live_params
 from blocks.head import resolve_head
 from blocks.network import network
@@ -14,13 +15,16 @@ for _module in pkgutil.iter_modules(__path__):
 
 __all__ = [
     "BLOCKS",
+    "Analysis",
     "Block",
     "BlockError",
     "Cost",
+    "LayerAnalysis",
     "LayerCost",
     "Shape",
     "SpecError",
     "Stage",
+    "analyze",
     "block",
     "chain",
     "cost",

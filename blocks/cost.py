@@ -4,6 +4,7 @@ One multiply–accumulate (MAC) is one product added to a sum (blocks.macs says 
 Everything else that computes, such as activations and normalisations, is named as uncounted.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from blocks.live import live_elements, live_params
 from blocks.macs import Tally
-from blocks.running import switched, tensors
+from blocks.running import at_work, stand_ins, switched, tensors
 from blocks.shape import Shape
 
 __all__ = ["Cost", "LayerCost", "cost", "live_params"]
@@ -29,6 +30,9 @@ class LayerCost:
     in_shape: Shape
     out_shape: Shape
     params: int
+    """Trainable."""
+    params_total: int
+    """All, and running means and variances."""
     macs: int
 
 
@@ -74,88 +78,89 @@ class Cost:
 
 def cost(module: nn.Module, in_shape: Shape) -> Cost:
     """The Cost of any module that takes one batch of ``in_shape``; it may be on meta, and is left as it was."""
-    tally, layers = _forward(module, in_shape)
+    return counted(module, in_shape, live_elements(module, in_shape))
+
+
+def counted(
+    module: nn.Module, in_shape: Shape, live: Mapping[str, int], *, device: str = "meta", training: bool = True
+) -> Cost:
+    """The Cost, where ``live`` is known; on a real device where shapes depend on values.
+
+    ``training``: whether it can be trained in training mode; else the backward pass is that of eval mode.
+    """
+    tally, layers = _forward(module, in_shape, device)
     trainable = {name: param.numel() for name, param in module.named_parameters() if param.requires_grad}
-    statistics = [buffer for name, buffer in module.named_buffers() if name.rpartition(".")[2] in STATISTICS]
-    live = live_elements(module, in_shape)
     dead = {name: n - live[name] for name, n in trainable.items() if live[name] < n}
     return Cost(
         params=sum(trainable.values()),
-        params_total=sum(tensor.numel() for tensor in (*module.parameters(), *statistics)),
+        params_total=sum(layer.params_total for layer in layers),
         params_live=sum(live.values()),
         macs=sum(tally.macs.values()),
-        train_flops=_train_flops(module, in_shape),
+        train_flops=_train_flops(module, in_shape, device, training),
         uncounted=tuple(sorted(tally.uncounted)),
         dead=tuple(f"{name}: {k} of {trainable[name]}" for name, k in dead.items()),
         layers=layers,
     )
 
 
-def _forward(module: nn.Module, in_shape: Shape) -> tuple[Tally, tuple[LayerCost, ...]]:
+def _forward(module: nn.Module, in_shape: Shape, device: str) -> tuple[Tally, tuple[LayerCost, ...]]:
     tally = Tally()
     shapes: dict[str, tuple[Shape, Shape]] = {}
-    handles = []
-    for name, part in module.named_modules():
 
-        def enter(part: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
-            tally.modules.append(name)
+    def left(name: str, came: Any, went: Any) -> None:
+        shapes.setdefault(name, (_first_shape(came), _first_shape(went)))
 
-        def leave(part: nn.Module, args: Any, kwargs: Any, out: Any, name: str = name) -> None:
-            tally.modules.pop()
-            shapes.setdefault(name, (_first_shape((args, kwargs)), _first_shape(out)))
-
-        handles.append(part.register_forward_pre_hook(enter, with_kwargs=True))
-        handles.append(part.register_forward_hook(leave, with_kwargs=True))
-    try:
-        with switched(module, training=False), torch.no_grad(), tally:
-            torch.func.functional_call(module, _on_meta(module), (torch.empty(1, *in_shape, device="meta"),))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return tally, _layers(module, tally.macs, shapes)
+    with at_work(module, tally.modules, left), switched(module, training=False), torch.no_grad(), torch.device(device):
+        state, x = stand_ins(module, device), torch.zeros(1, *in_shape)
+        with tally:
+            torch.func.functional_call(module, state, (x,))
+    return tally, tuple(_layers(module, tally.macs, shapes))
 
 
-def _layers(module: nn.Module, macs: dict[str, int], shapes: dict[str, tuple[Shape, Shape]]) -> tuple[LayerCost, ...]:
-    """A row for each module that was called and has none inside it, and for each with MACs or parameters of its own."""
+def _layers(module: nn.Module, macs: dict[str, int], shapes: dict[str, tuple[Shape, Shape]]) -> Iterator[LayerCost]:
+    """A row for each module that was called and has none inside it, and for each with work or parameters of its own.
+
+    One that was never called stands before what it is part of, such as the weights of an attention.
+    """
     parts = dict(module.named_modules())
-    params = _own_params(parts)
-    rows = []
-    for name in (*shapes, *(name for name in parts if name not in shapes)):
-        is_leaf = name in shapes and not any(True for _ in parts[name].children())
-        if is_leaf or params[name] or name in macs:
-            came, went = shapes.get(name, ((), ()))
-            rows.append(LayerCost(name, type(parts[name]).__name__, came, went, params[name], macs.get(name, 0)))
-    return tuple(rows)
+    own = _own_params(parts)
+    idle = [name for name in parts if name not in shapes and (own[name][1] or name in macs)]
+    for name, (came, went) in shapes.items():
+        for inner in [inner for inner in idle if inner.startswith(f"{name}." if name else "")]:
+            idle.remove(inner)
+            yield LayerCost(inner, type(parts[inner]).__name__, (), (), *own[inner], macs.get(inner, 0))
+        is_leaf = not any(True for _ in parts[name].children())
+        if is_leaf or own[name][1] or name in macs:
+            yield LayerCost(name, type(parts[name]).__name__, came, went, *own[name], macs.get(name, 0))
 
 
-def _own_params(parts: dict[str, nn.Module]) -> dict[str, int]:
-    """Trainable parameters of each module itself; one that several share counts for the first."""
+def _own_params(parts: dict[str, nn.Module]) -> dict[str, tuple[int, int]]:
+    """Trainable and all parameters (with the statistics) of each module itself; one that several share counts for the first."""
     seen: set[int] = set()
     own = {}
     for name, part in parts.items():
-        new = {id(param): param.numel() for param in part.parameters(recurse=False) if param.requires_grad}
-        own[name] = sum(n for key, n in new.items() if key not in seen)
+        held: list[Tensor] = [*part.parameters(recurse=False)]
+        held += [buffer for key, buffer in part.named_buffers(recurse=False) if key in STATISTICS]
+        new = {id(tensor): tensor for tensor in held if id(tensor) not in seen}
+        own[name] = (
+            sum(tensor.numel() for tensor in new.values() if tensor.requires_grad),
+            sum(tensor.numel() for tensor in new.values()),
+        )
         seen |= new.keys()
     return own
 
 
-def _train_flops(module: nn.Module, in_shape: Shape) -> int:
+def _train_flops(module: nn.Module, in_shape: Shape, device: str, training: bool) -> int:
     """Counted on two examples: batch normalisation refuses a single value for a channel in training."""
-    state = _on_meta(module)
-    leaves = [tensor for tensor in state.values() if tensor.requires_grad]
-    with switched(module, training=True), torch.enable_grad(), Tally() as tally:
-        out = torch.func.functional_call(module, state, (torch.empty(2, *in_shape, device="meta"),))
-        outs = [tensor for tensor in tensors(out) if tensor.requires_grad]
-        if outs and leaves:
-            torch.autograd.grad(outs, leaves, [torch.ones_like(tensor) for tensor in outs], allow_unused=True)
+    with switched(module, training=training), torch.enable_grad(), torch.device(device):
+        state, x = stand_ins(module, device), torch.zeros(2, *in_shape)
+        leaves = [tensor for tensor in state.values() if tensor.requires_grad]
+        with Tally() as tally:
+            out = torch.func.functional_call(module, state, (x,))
+            outs = [tensor for tensor in tensors(out) if tensor.requires_grad]
+            if outs and leaves:
+                torch.autograd.grad(outs, leaves, [torch.ones_like(tensor) for tensor in outs], allow_unused=True)
     return sum(tally.macs.values())  # of two examples, and two FLOPs are one MAC
-
-
-def _on_meta(module: nn.Module) -> dict[str, Tensor]:
-    def empty(tensor: Tensor) -> Tensor:
-        return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta", requires_grad=tensor.requires_grad)
-
-    return {name: empty(tensor) for name, tensor in (*module.named_parameters(), *module.named_buffers())}
 
 
 def _first_shape(value: Any) -> Shape:

@@ -45,6 +45,8 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._add(formula(args, out))
             elif not _moves(func):
                 self.uncounted.add(_name(func))
+            if not _views(func):
+                self._add(0)  # the module has work of its own
         return out
 
     def declared(self, macs: int, *, differentiated: bool) -> None:
@@ -120,9 +122,13 @@ MOVES = frozenset([
 
 def _moves(func: Any) -> bool:
     """Whether an operation only makes views or moves data."""
-    views = any(result.alias_info and not result.alias_info.is_write for result in func._schema.returns)
     name = func.overloadpacket.__name__
-    return bool(views) or (func.namespace == "aten" and (name in MOVES or name.rstrip("_") in MOVES))
+    return _views(func) or (func.namespace == "aten" and (name in MOVES or name.rstrip("_") in MOVES))
+
+
+def _views(func: Any) -> bool:
+    """Whether it gives another view of what came in."""
+    return any(result.alias_info and not result.alias_info.is_write for result in func._schema.returns)
 
 
 def _name(func: Any) -> str:
