@@ -1,0 +1,1 @@
+"""Checks of statements about networks, in words or numbers, that a count alone does not answer."""

@@ -1,0 +1,1 @@
+"""Checks of formulas: each over ranges of sizes, against an independent count."""

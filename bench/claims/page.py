@@ -1,0 +1,187 @@
+"""Judged statements as tables: in a terminal, as Markdown, CSV, LaTeX and JSON, and as the page of all documents."""
+
+import csv
+import io
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.claims.judging import Checked, Judged
+from bench.claims.verdicts import CONTRADICTED, DIFFERS, EXACT, NOT_ENOUGH, ROUNDS, STATIC_VERDICTS, shown
+from bench.store import write_if_changed
+from bench.tables.latex import document
+from bench.tables.layout import Entry, Table
+from bench.text import markdown, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HEADER = ("id", "section", "statement", "documented", "computed", "verdict", "note")
+STYLES = {EXACT: "green", ROUNDS: "green", DIFFERS: "red", CONTRADICTED: "red", NOT_ENOUGH: "yellow"}
+COLUMN = 60
+"""Letters of a column in LaTeX, whose tables are scaled to the page."""
+LEGEND = (
+    "exact: equal, or inside a stated range or bound; rounds to it: the computed value rounds to the documented one at the "
+    "precision it is written with, and “~” allows 5 %; differs: it does not, and the note says by how much (relative to the "
+    "computed value) and why; contradicted within the document: what else the document says there cannot hold together with it; "
+    "not enough stated: what is counted is not defined, and the computed value is that of the nearest standard form; needs "
+    "hardware, needs training: the command that settles it stands in the note."
+)
+PAGE = """\
+# The documents, checked
+
+What {documents} documents state about their networks, beside what is computed: {statements} statements. The networks are the
+suites in `suites/`, the statements and how each is computed are the files in `bench/claims/documents/`. Made by
+
+```sh
+bench claims --write results/reference/documents
+```
+
+from the architectures alone; nothing is trained or timed, and no computation was adjusted to a document. MACs, parameters,
+shapes, receptive fields and memory are counted on torch's meta device, formulas are tried over ranges of sizes. `bench claims
+--format json` gives the same as data.
+
+{legend}
+
+## Summary
+
+{summary}
+"""
+
+
+def as_json(documents: Sequence[Checked]) -> str:
+    """A list of ``{id, document, section, kind, documented, computed, unit, verdict, note}``."""
+    rows = [row.as_json() for one in documents for row in one.rows]
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(documents: Sequence[Checked]) -> str:
+    """One row a statement, the columns those of the JSON."""
+    rows = [row.as_json() for one in documents for row in one.rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["id"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_markdown(documents: Sequence[Checked]) -> str:
+    """The summary, and each document's statements."""
+    return "\n".join([summary(documents).markdown(), "", *(part for one in documents for part in _section(one))])
+
+
+def as_latex(documents: Sequence[Checked]) -> str:
+    """One LaTeX document with the statements of each."""
+    return document([_table(one, COLUMN) for one in documents], "Statements of documents, checked.", LEGEND)
+
+
+def page(documents: Sequence[Checked]) -> str:
+    """README.md of all documents."""
+    head = PAGE.format(
+        documents=len(documents), statements=sum(len(one.rows) for one in documents), legend=markdown(LEGEND),
+        summary=summary(documents).markdown(),
+    )  # fmt: skip
+    return "\n".join([head, *(part for one in documents for part in _section(one))])
+
+
+def written(documents: Sequence[Checked], format: str) -> str:
+    """The statements as ``json``, ``csv``, ``markdown``, ``latex`` or, as wide as they need, ``table``."""
+    if format != "table":
+        return {"json": as_json, "csv": as_csv, "markdown": as_markdown, "latex": as_latex}[format](documents)
+    from rich.console import Console
+
+    text = io.StringIO()
+    show(documents, Console(file=text, width=200))
+    return text.getvalue()
+
+
+def write(documents: Sequence[Checked], folder: Path) -> Path:
+    """Writes the page of all documents, if it changes. Raises ``StoreError`` where that cannot be done."""
+    write_if_changed(folder / "README.md", page(documents))
+    return folder / "README.md"
+
+
+def show(documents: Sequence[Checked], console: "Console") -> None:
+    """Prints each document's statements, with the note under each, and the summary."""
+    for one in documents:
+        console.print(Text(one.document.title, style="bold"))
+        grid = RichTable.grid("", "", padding=(0, 2, 0, 0))
+        for row in one.rows:
+            grid.add_row(Text(row.statement.id), _told(row))
+        console.print(grid)
+        console.print()
+    console.print(summary(documents).terminal())
+
+
+def _told(row: Judged) -> Text:
+    _, section, states, written, computed, *_ = (text for text, _ in _texts(row))
+    text = Text(row.verdict, style=STYLES.get(row.verdict, ""))
+    text.append(
+        f": {plain(states)} (section {plain(section)}): documented {plain(written)}, computed {computed}", "default"
+    )
+    return text.append(f"\n{plain(row.note)}", style="dim") if row.note else text
+
+
+def summary(documents: Sequence[Checked]) -> Table:
+    """A row a document, a column a verdict."""
+    found = {row.verdict: None for one in documents for row in one.rows}
+    verdicts = [verdict for verdict in STATIC_VERDICTS if verdict in found]
+    verdicts += [verdict for verdict in found if verdict not in STATIC_VERDICTS]
+    rows = [_counts(one.document.document, one.rows, verdicts) for one in documents]
+    everything = tuple(row for one in documents for row in one.rows)
+    rows += [_counts("all", everything, verdicts)] if len(documents) > 1 else []
+    return Table(_entries("document", "statements", *verdicts), tuple(rows))
+
+
+def _counts(name: str, rows: Sequence[Judged], verdicts: Sequence[str]) -> tuple[Entry, ...]:
+    counts = Counter(row.verdict for row in rows)
+    return _entries(name, str(len(rows)), *(str(counts[verdict]) for verdict in verdicts))
+
+
+def _section(one: Checked) -> Iterator[str]:
+    about = one.document
+    yield f"## {markdown(about.title)}\n"
+    yield f"{markdown(about.about)} Networks: {', '.join(f'`suites/{suite}.yaml`' for suite in about.suites)}.\n"
+    if one.errors:
+        yield "Its most consequential errors:\n"
+        yield "\n".join(f"{i}. {markdown(error)}" for i, error in enumerate(one.errors, 1)) + "\n"
+    yield _table(one).markdown() + "\n"
+
+
+def _table(one: Checked, column: int | None = None) -> Table:
+    """Of statements; texts longer than ``column`` letters go on in further lines of their cell."""
+    rows = (_texts(row) for row in one.rows)
+    return Table(_entries(*HEADER), tuple(tuple(_entry(*text, column) for text in row) for row in rows))
+
+
+def _texts(row: Judged) -> Iterator[tuple[str, bool]]:
+    """The cells of a row, and whether each stands out."""
+    said = row.statement
+    computed = "–" if row.computed is None else _with_unit(row.computed, said.unit)
+    written = said.as_written or _with_unit(said.documented, said.unit)
+    for text in (said.id, said.section, said.states, written, computed):
+        yield text, False
+    yield row.verdict, True
+    yield row.note, False
+
+
+def _entry(text: str, strong: bool, column: int | None) -> Entry:
+    lines = textwrap.wrap(text, column) if column else [text]
+    return Entry(tuple(lines) or ("",), strong=strong)
+
+
+def _with_unit(value: object, unit: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    number = f"{value:,}" if isinstance(value, int) else shown(value)
+    return number if unit == "-" else f"{number} {unit}"
+
+
+def _entries(*texts: str) -> tuple[Entry, ...]:
+    return tuple(Entry((text,)) for text in texts)
