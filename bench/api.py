@@ -13,8 +13,6 @@ from bench import plugins as plug_ins
 from bench.environment import code_version
 from bench.errors import UserError, nearest
 from bench.progress import View
-from bench.report import has_sections
-from bench.report import report as write_report
 from bench.runs import Progress, Run, RunRecord
 from bench.schedule import Limits, execute, slots
 from bench.store import Store, write_if_changed
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from bench.tables.choice import Choice
+
 PLAN = "plan.json"
 
 
@@ -38,6 +38,8 @@ class Outcome:
     plan: Plan
     records: list[RunRecord]
     folder: Path
+    choice: "Choice"
+    """What is shown of the records."""
 
     @property
     def failed(self) -> list[RunRecord]:
@@ -55,14 +57,15 @@ class Outcome:
         from bench.tables import show
         from bench.tables.scores import Scores
 
-        show(Scores(self.plan, self.records), console)
+        scores = Scores(self.plan, self.records, self.choice)
+        show(scores, console)
         for record in self.failed:
             assert record.error is not None, "a failed run has its error"
             label = labels(self.plan)[record.id]
             console.print(f"failed: {label} ({record.error.reason}): {record.error.message}", markup=False)
         if self.failed:
             console.print("run again with --retry failed to repeat just the failed runs", markup=False)
-        console.print(f"tables, plots and report: {self.folder / 'README.md'}", markup=False)
+        console.print(f"tables, plots and report: {self.folder / scores.place / 'README.md'}", markup=False)
 
 
 def run(
@@ -77,6 +80,9 @@ def run(
     memory_limit: str | int | None = None,
     tensorboard: bool = False,
     force: bool = False,
+    metric: str | None = None,
+    aggregate: str = "best",
+    split: str | None = None,
     results: Path | str = "results",
     data: Path | str | None = None,
     plugins: Iterable[Path] = (),
@@ -85,11 +91,13 @@ def run(
     """Trains the runs of a suite that are not recorded yet, and writes tables, plots and report.
 
     ``suite`` is a Suite, a file, or a name in suites/. ``only`` keeps to these variants; ``retry="failed"`` repeats the runs
-    that failed. Raises ``UserError`` for wrong input, ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
+    that failed; ``metric``, ``aggregate`` and ``split`` are those of ``report``. Raises ``UserError`` for wrong input,
+    ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
     """
     if retry not in (None, "failed"):
         raise UserError(f"--retry {retry!r}: only failed runs can be repeated, with --retry failed")
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
+    choice = job.choice(metric, aggregate, split)
     store = Store(job.folder)
     with job.view, store.lock(job.view.message):
         wanted = _todo(job.plan, store.records(), tuple(only), retry)
@@ -98,13 +106,25 @@ def run(
             limits = job.limits(time_limit, memory_limit)
             places = slots(device, workers, threads)
             _execute(job, wanted, store, partial(execute, slots=places, limits=limits), tensorboard)
-        return job.reported(store)
+        return job.reported(store, choice)
 
 
-def report(suite: Suite | Path | str, *, results: Path | str = "results", plugins: Iterable[Path] = ()) -> Outcome:
-    """Tables, plots and report from what is recorded so far. Raises ``UserError``."""
+def report(
+    suite: Suite | Path | str,
+    *,
+    metric: str | None = None,
+    aggregate: str = "best",
+    split: str | None = None,
+    results: Path | str = "results",
+    plugins: Iterable[Path] = (),
+) -> Outcome:
+    """Tables, plots and report from what is recorded so far.
+
+    By ``metric`` (None: each task's primary), of the selected weights (``best``), at the last epoch (``final``) or over all
+    epochs (``epoch_mean``), on ``split`` (None: test where runs looked at it). Raises ``UserError``.
+    """
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None, View())
-    return job.reported(Store(job.folder))
+    return job.reported(Store(job.folder), job.choice(metric, aggregate, split))
 
 
 def records(folder: Path | str) -> "pd.DataFrame":
@@ -115,7 +135,7 @@ def records(folder: Path | str) -> "pd.DataFrame":
     from bench.tables.frames import runs_frame
 
     folder = Path(folder)
-    stored = _stored_plan(folder)
+    stored = stored_plan(folder)
     if stored is None:
         raise UserError(
             f"{folder} holds no {PLAN}: it is not the results folder of a suite; expected one such as results/ablation"
@@ -163,13 +183,23 @@ class Job:
         except ValueError as error:
             raise UserError(f"--time-limit, --memory-limit: {error}") from error
 
-    def reported(self, store: Store) -> Outcome:
+    def choice(self, metric: str | None, aggregate: str, split: str | None) -> "Choice":
+        """What is to be shown. Raises ``UserError`` where the suite has no such metric, or no run can have it so."""
+        from bench.tables.choice import Choice
+
+        choice = Choice(metric, aggregate, split)
+        choice.check({cell.task for cell in self.plan.cells})
+        return choice
+
+    def reported(self, store: Store, choice: "Choice") -> Outcome:
         """The report, written, and what it is made of."""
+        from bench import report as reports  # with scipy: commands that report nothing start without it
+
         ids = {id for cell in self.plan.cells for id in cell.ids}
-        outcome = Outcome(self.plan, [record for record in store.records() if record.id in ids], self.folder)
-        if outcome.records or has_sections(self.folder):
-            write_report(self.plan, outcome.records, self.folder)
-        return outcome
+        records = [record for record in store.records() if record.id in ids]
+        if records or reports.has_sections(self.folder):
+            reports.report(self.plan, records, self.folder, choice)
+        return Outcome(self.plan, records, self.folder, choice)
 
     def _planned(self) -> Plan:
         """The plan as stored, if suite, code and plug-ins are the same as then; else made anew and stored."""
@@ -178,7 +208,7 @@ class Job:
             write_if_changed(self.folder / PLAN, _dump(plan, ""))
             return plan
         made_from = _fingerprint(self._file, self.plugins)
-        stored = _stored_plan(self.folder)
+        stored = stored_plan(self.folder)
         if stored and stored[0] == made_from:
             return stored[1]
         plan = self.suite.plan()
@@ -287,7 +317,8 @@ def _dump(plan: Plan, made_from: str) -> str:
     return json.dumps({"made_from": made_from, "plan": plan.model_dump(mode="json")}, ensure_ascii=False) + "\n"
 
 
-def _stored_plan(folder: Path) -> tuple[str, Plan] | None:
+def stored_plan(folder: Path) -> tuple[str, Plan] | None:
+    """What the plan in a suite's folder was made from, and the plan; None where there is none."""
     try:
         stored = json.loads((folder / PLAN).read_text("utf-8"))
         return stored["made_from"], Plan.model_validate(stored["plan"])

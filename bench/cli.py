@@ -48,6 +48,27 @@ DataFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of real data sets. (default: $BENCH_DATA, then the cache)")
 ]
 Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with own blocks or data sets.")]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Show this metric; columns of tasks without it are left out. (default: each task's own)"
+    ),
+]
+Aggregate = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW",
+        help="best: of the weights that the recipe selects; final: at the last epoch; epoch_mean: over all epochs.",
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="test, validation or train. Test is looked at once, so only with best. Any choice of these three but the default "
+        "has its report in choices/METRIC-HOW-SPLIT/ of the suite's folder. (default: test; validation for final, epoch_mean)",
+    ),
+]
 AsFormat = Annotated[Format, typer.Option("--format", help="How the result is printed.")]
 
 
@@ -84,6 +105,9 @@ def run(
         bool, typer.Option("--tensorboard", help="Write every run's curves for TensorBoard.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Resume although --threads differs from before.")] = False,
+    metric: Metric = None,
+    aggregate: Aggregate = "best",
+    split: Split = None,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
@@ -95,21 +119,31 @@ def run(
 
     outcome = api.run(
         suite, device=device, workers=workers, threads=threads, only=only or (), retry=retry, time_limit=time_limit,
-        memory_limit=memory_limit, tensorboard=tensorboard, force=force, results=results, data=data,
-        plugins=plugin or (), view=view(),
+        memory_limit=memory_limit, tensorboard=tensorboard, force=force, metric=metric, aggregate=aggregate, split=split,
+        results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
     _show(outcome, format)
     raise typer.Exit(FAILED if outcome.failed else OK)
 
 
-@app.command(epilog="Example: [bold]bench report suites/ablation.yaml[/bold]")
+@app.command(
+    epilog="Examples: [bold]bench report suites/ablation.yaml[/bold], "
+    "[bold]bench report ablation --metric dice --aggregate final --split validation[/bold]"
+)
 def report(
-    suite: SuiteFile, results: Results = Path("results"), plugin: Plugin = None, format: AsFormat = Format.table
+    suite: SuiteFile,
+    metric: Metric = None,
+    aggregate: Aggregate = "best",
+    split: Split = None,
+    results: Results = Path("results"),
+    plugin: Plugin = None,
+    format: AsFormat = Format.table,
 ) -> None:
     """Tables, plots and report from what is recorded so far; nothing is trained."""
     from bench import api
 
-    _show(api.report(suite, results=results, plugins=plugin or ()), format)
+    outcome = api.report(suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or ())
+    _show(outcome, format)
 
 
 @app.command(
@@ -156,6 +190,54 @@ def tune(
         tables.show(tuned, Console())
 
 
+@app.command(
+    epilog="Examples: [bold]bench profile suites/ablation.yaml --batch 1,64[/bold], "
+    "[bold]bench profile resupnet_reference --variant ResUpNet --precision fp32,bf16 --trace[/bold]"
+)
+def profile(
+    suite: SuiteFile,
+    variant: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, or several: cpu,cuda:0.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; recorded.")] = 1,
+    batch: Annotated[str, typer.Option(help="Batch sizes.")] = "1,16,64",
+    mode: Annotated[str, typer.Option(help="Training steps, forward passes.")] = "train,inference",
+    precision: Annotated[str, typer.Option(help="fp32, tf32, bf16, fp16; several with commas.")] = "fp32",
+    execution: Annotated[str, typer.Option(help="eager, compiled, graph (CUDA graphs).")] = "eager",
+    layout: Annotated[str, typer.Option(help="contiguous, channels_last.")] = "contiguous",
+    trace: Annotated[bool, typer.Option("--trace", help="Write torch.profiler traces for TensorBoard.")] = False,
+    largest_batch: Annotated[bool, typer.Option("--largest-batch", help="Find the largest batch that fits.")] = False,
+    rounds: Annotated[int, typer.Option(min=6, help="Rounds, at most.")] = 30,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure again what is recorded, and the machine's ceilings.")
+    ] = False,
+    time_limit: Annotated[str | None, typer.Option(help="Longest time of one round, such as 10m.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one process, such as 4GB.")] = None,
+    results: Results = Path("results"),
+    data: DataFolder = None,
+    plugin: Plugin = None,
+    format: AsFormat = Format.table,
+) -> None:
+    """Measures what each network of a suite costs: latency, throughput, memory, energy, and how near the machine's limit."""
+    from bench import profile as profiling
+    from bench.profile import report as profile_report
+    from bench.profile import tables
+    from bench.progress import view
+
+    profiled = profiling.profile(
+        suite, variants=variant or (), device=device, threads=threads,
+        options=profiling.Options(batch, mode, precision, execution, layout),
+        stopping=profiling.Stopping(fewest=min(rounds, profiling.Stopping.fewest), most=rounds), trace=trace,
+        largest=largest_batch, again=again, time_limit=time_limit, memory_limit=memory_limit, results=results, data=data,
+        plugins=plugin or (), view=view(),
+    )  # fmt: skip
+    profile_report.report(profiled)
+    if format == Format.json:
+        typer.echo(json.dumps(tables.as_json(profiled)))
+    else:
+        tables.show(profiled, Console())
+    raise typer.Exit(FAILED if profiled.failed else OK)
+
+
 @app.command(epilog="Example: [bold]bench check suites/ablation.yaml[/bold]")
 def check(
     suite: SuiteFile,
@@ -173,6 +255,125 @@ def check(
         typer.echo(json.dumps(checked.as_json()))
     else:
         checked.show(Console())
+
+
+class DocumentFormat(StrEnum):
+    """How a table that goes into documents is printed."""
+
+    table = "table"
+    json = "json"
+    latex = "latex"
+    markdown = "markdown"
+    csv = "csv"
+
+
+@app.command(
+    epilog="Examples: [bold]bench analyze resupnet_reference --variant U-Net[/bold], "
+    "[bold]bench analyze classics --variant VGG-19 --batch 32 --plot vgg19.svg[/bold], "
+    "[bold]bench analyze wavpool_documented --format csv[/bold]"
+)
+def analyze(
+    suite: SuiteFile,
+    variant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only this variant (the first network that it has); JSON is then one object."
+        ),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AXIS=POINT", help="Only this point of grid or sweep (may be given again)."),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Examples that the activation memory is of.")] = 1,
+    empirical: Annotated[
+        bool, typer.Option("--empirical", help="Measure receptive fields too, from gradients; may take minutes.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw what sits where along the depth (.svg or .png).")
+    ] = None,
+    plugin: Plugin = None,
+    format: Annotated[
+        DocumentFormat, typer.Option("--format", help="How the result is printed.")
+    ] = DocumentFormat.table,
+) -> None:
+    """Every layer of a suite's networks: shapes, parameters, MACs, receptive field, memory; nothing is trained."""
+    from bench import analyze as analysis
+    from bench.analyze import show
+
+    networks = analysis.analyze(
+        suite, variant, at=at or (), batch=batch, empirical=empirical, plot=plot, plugins=plugin or ()
+    )
+    if format == DocumentFormat.table:
+        show.show(networks, Console())
+    else:
+        typer.echo(show.written(networks, format, single=variant is not None), nl=False)
+
+
+@app.command(
+    epilog="Examples: [bold]bench claims --document resupnet-architecture --verdict differs[/bold], "
+    "[bold]bench claims wave_source --format json[/bold], "
+    "[bold]bench claims --write results/reference/documents[/bold]"
+)
+def claims(
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SUITE …]", help="Only statements about these.", autocompletion=_suite_names),
+    ] = None,
+    document: Annotated[str | None, typer.Option(metavar="NAME", help="Only this document.")] = None,
+    verdict: Annotated[str | None, typer.Option(metavar="NAME", help="Only statements with this verdict.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file, not to the terminal.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the page of all documents, README.md, to this folder.")
+    ] = None,
+    results: Results = Path("results"),
+    format: Annotated[
+        DocumentFormat, typer.Option("--format", help="How the result is printed.")
+    ] = DocumentFormat.table,
+) -> None:
+    """What documents state about their networks, each statement beside what is computed; nothing is trained."""
+    from bench.claims import claims as judged
+    from bench.claims import page
+
+    found = judged(
+        suites or (), document=document, verdict=verdict, results=results / "reference" if write else results
+    )
+    if write is not None:
+        typer.echo(f"wrote {page.write(found, write)}")
+    elif out is None and format == DocumentFormat.table:
+        page.show(found, Console())
+    else:
+        _give(page.written(found, format), out)
+
+
+@app.command(
+    epilog="Examples: [bold]bench compare results/reference results[/bold], [bold]bench compare HEAD~1 HEAD[/bold], "
+    "[bold]bench compare v1.0:results/reference/ablation results/ablation --margin 0.02[/bold]"
+)
+def compare(
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="Results folder, git revision (its results/reference), or REVISION:FOLDER."),
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="Likewise: what is to be no worse than A.")],
+    metric: Metric = None,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Loss of a score that does not matter, as a share of the metric's scale.")
+    ] = 0.01,
+    cost_margin: Annotated[float, typer.Option(min=0, help="Growth of a cost that does not matter, as a share.")] = 0.1,
+    format: Annotated[
+        DocumentFormat, typer.Option("--format", help="How the result is printed.")
+    ] = DocumentFormat.table,
+) -> None:
+    """What got better or worse from A to B, cell by cell, paired by seed; exit code 1 where something got worse."""
+    from bench.compare import compare as compared
+    from bench.compare import show
+
+    changes = compared(a, b, metric=metric, margin=margin, cost_margin=cost_margin)
+    if format == DocumentFormat.table:
+        show.show(changes, Console())
+    else:
+        typer.echo(show.written(changes, format), nl=False)
+    raise typer.Exit(FAILED if any(change.worse for change in changes) else OK)
 
 
 class Kind(StrEnum):
@@ -215,6 +416,16 @@ def schema() -> None:
     from bench.suite.schema import schema as suite_schema
 
     typer.echo(json.dumps(suite_schema(), indent=2))
+
+
+def _give(text: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    from bench.store import write_if_changed
+
+    write_if_changed(out, text)
+    typer.echo(f"wrote {out}")
 
 
 def _show(outcome: "Outcome", format: Format) -> None:

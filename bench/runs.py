@@ -219,12 +219,33 @@ class RunError(Model):
     traceback: str = ""
 
 
+class Setting(Model):
+    """What a network is profiled under: how its run's network is computed, on what, and in which batches."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: PositiveInt = 1
+    mode: Literal["train", "inference"] = "train"
+    """A whole training step, or a forward pass in eval mode."""
+    batch: PositiveInt = 1
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"
+    execution: Literal["eager", "compiled", "graph"] = "eager"
+    """``graph``: forward and backward as CUDA graphs."""
+    layout: Literal["contiguous", "channels_last"] = "contiguous"
+
+    def id(self, run: Run) -> str:
+        """The id of the record of ``run`` under this setting, as 64 hex digits: each setting has a record of its own."""
+        parts = [run.id, *(str(value) for value in self.model_dump().values())]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 class RunRecord(Model):
     """What a run gave, one line of records.jsonl."""
 
     id: str
     kind: Literal["train", "profile"] = "train"
     run: Run
+    setting: Setting | None = None
+    """Of a profile; its ``id`` is ``setting.id(run)``."""
     status: Literal["done", "failed", "pruned"]
     metrics: Numbers = {}
     """``validation`` and ``test`` → name → number (the task's metrics, the primary first, and ``loss``), of the weights that
@@ -238,7 +259,8 @@ class RunRecord(Model):
     measured: Numbers = {}
     """What it took: seconds of wall time ``total_s``, of it ``train_s`` (training passes with their running metrics) and
     ``evaluate_s`` (validation); ``images_per_s`` of training; ``steps``, ``epochs``, ``best_epoch`` (of the primary metric on
-    validation, from 1), ``stopped_early``; ``peak_memory_bytes`` (bench.train.peak says of what)."""
+    validation, from 1), ``stopped_early``; ``peak_memory_bytes`` (bench.train.peak says of what). Of a profile: what
+    bench.profile.work says."""
     environment: Environment
     error: RunError | None = None
 

@@ -54,6 +54,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {round(seconds) % 60:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def memory(size_bytes: float) -> str:
+    """At most three significant digits and a power of 1000: ``37.5 MB``."""
+    shown = count(size_bytes)
+    if not math.isfinite(size_bytes):
+        return shown
+    return f"{shown[:-1]} {shown[-1]}B" if shown[-1].isalpha() else f"{shown} B"
+
+
 def p_text(p: float) -> str:
     """``p 0.031`` or ``p < 0.001``."""
     return "p < 0.001" if p < 0.001 else f"p {p:.2g}" if p < 0.095 else f"p {p:.2f}"

@@ -11,6 +11,7 @@ from bench.errors import UserError, nearest
 from bench.suite import Cell, Suite, load
 
 if TYPE_CHECKING:
+    from bench.suite.meter import Network
     from blocks import Analysis, LayerAnalysis
     from blocks.field import Field
 
@@ -93,7 +94,7 @@ def analyses(
     found = []
     for (name, key), cell in distinct.items():
         if key not in known:
-            known[key] = _analysis(key, batch, empirical)
+            known[key] = _analysis(cell.network, batch, empirical)
         alike = [other for other in distinct.values() if other.variant == name]
         found.append(NetworkAnalysis(_name(cell, alike), name, _point(cell), *known[key]))
     return found
@@ -129,23 +130,15 @@ def _name(cell: Cell, alike: list[Cell]) -> str:
 
 def _key(cell: Cell) -> str:
     """All that a network depends on."""
-    from bench.data import data_from
-
     run = cell.runs[0]
-    data = data_from(run.data)
-    return json.dumps([run.network, data.in_shape, data.target_shape, run.head], sort_keys=True)
+    return json.dumps([run.network, cell.network.in_shape, cell.network.target_shape, run.head], sort_keys=True)
 
 
-def _analysis(key: str, batch: int, empirical: bool) -> "tuple[Analysis, Mapping[str, Field]]":
-    import torch
-
+def _analysis(network: "Network", batch: int, empirical: bool) -> "tuple[Analysis, Mapping[str, Field]]":
     import blocks
     from blocks.receptive_field import empirical_field
 
-    spec, in_shape, target_shape, head = json.loads(key)
-    in_shape = tuple(in_shape)
-    with torch.device("meta"):
-        module = blocks.network(spec, in_shape, tuple(target_shape), head)
+    module, in_shape = network.module, network.in_shape
     analysis = blocks.analyze(module, in_shape, batch=batch)
     layers = _measured(analysis.layers) if empirical else ()
     return analysis, {name: empirical_field(module, in_shape, layer=name) for name in layers}

@@ -6,36 +6,66 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
 from bench.environment import code_version
+from bench.errors import UserError
 from bench.plots import draw
-from bench.report.html import Section, page
+from bench.plots.kept import files as files_of_examples
+from bench.report.html import Section
+from bench.report.html import page as html_page
 from bench.report.page import readme
 from bench.runs import RunRecord
 from bench.store import write_if_changed
 from bench.suite.plan import Plan
-from bench.tables import LEGEND, comparison_tables
+from bench.tables import LEGEND, comparison_tables, latex, sentences
+from bench.tables.choice import AGGREGATES, Choice
 from bench.tables.frames import runs_frame, scores_frame
-from bench.tables.scores import Scores
+from bench.tables.parquet import parquet
+from bench.tables.scores import DEFAULT, Scores
 
 SECTIONS = "sections"
 
 
-def report(plan: Plan, records: Iterable[RunRecord], folder: Path) -> None:
-    """Writes README.md, report.html, tables/ and plots/ under ``folder``, each file only where it changes.
+def report(plan: Plan, records: Iterable[RunRecord], folder: Path, choice: Choice = DEFAULT) -> None:
+    """Writes README.md, report.html, runs.parquet, tables/ and plots/ under ``folder``, each file only where it changes.
 
-    Sections that other commands left there (``leave``) are part of report.html. Nothing is done for equal input. Safe at any
-    time, on any part of the records. Raises ``StoreError`` where a file cannot be written.
+    Of any other choice than the default all of it again, under ``choices/<metric>-<aggregate>-<split>/``: neither replaces the
+    other. Sections that other commands left there (``leave``) are part of report.html. Nothing is done for equal input. Safe at
+    any time, on any part of the records. Raises ``StoreError`` where a file cannot be written, ``UserError`` where no run has
+    what is chosen.
     """
-    records, more = list(records), _left(folder)
-    made_from, stamp = _digest(plan, records, more), folder / ".report.json"
-    if _is_made(stamp, made_from):
+    records = list(records)
+    _make(Scores(plan, records), _left(folder), folder / "predictions", folder)
+    chosen = Scores(plan, records, choice)
+    if chosen.place:
+        _check(chosen)
+        _make(chosen, [], None, folder / chosen.place)
+
+
+def _check(scores: Scores) -> None:
+    done = any(record.status == "done" for record in scores.records.values())
+    cells = [cell for column in scores.columns for cell in column.cells.values()]
+    if done and not any(len(scores.values(cell, scores.metric(cell.task))) for cell in cells):
+        choice = scores.choice
+        raise UserError(
+            f"no recorded run has {(choice.metric or 'a metric').replace('_', ' ')} of {scores.split} "
+            f"{AGGREGATES[choice.aggregate]}; choose another --metric, --aggregate or --split"
+        )
+
+
+def _make(scores: Scores, more: Sequence[Section], predictions: Path | None, folder: Path) -> None:
+    made_from, stamp = _digest(scores, more, predictions), folder / ".report.json"
+    before = _made(stamp)
+    if before.get("made_from") == made_from and all((folder / name).is_file() for name in before["files"]):
         return
-    files = dict(_files(plan, records, more))
+    files = dict(_files(scores, more, predictions))
     for name, content in files.items():
         write_if_changed(folder / name, content)
+    for name in set(before.get("files", ())) - files.keys():  # a figure that now has nothing to show
+        (folder / name).unlink(missing_ok=True)
     write_if_changed(stamp, json.dumps({"made_from": made_from, "files": sorted(files)}, indent=1) + "\n")
 
 
@@ -61,34 +91,40 @@ def _left(folder: Path) -> list[Section]:
     return sections
 
 
-def _digest(plan: Plan, records: Sequence[RunRecord], more: Sequence[Section]) -> str:
+def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -> str:
     """The sha-256 of all that the report depends on."""
-    digest = hashlib.sha256(f"{code_version()} {metadata.version('matplotlib')}\n{plan.model_dump_json()}\n".encode())
-    for record in records:
+    versions = " ".join([code_version(), *map(metadata.version, ("matplotlib", "pandas", "pyarrow"))])
+    digest = hashlib.sha256(f"{versions}\n{scores.place}\n{scores.plan.model_dump_json()}\n".encode())
+    for record in scores.records.values():
         digest.update(record.model_dump_json().encode() + b"\n")
     for section in more:
         digest.update(f"{section.title}\n{section.html}\n".encode())
+    for file in files_of_examples(scores, predictions) if predictions else ():
+        digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _is_made(stamp: Path, made_from: str) -> bool:
+def _made(stamp: Path) -> dict[str, Any]:
+    """What the report was made from when it was made last, and its files; {} where there is no stamp, or not one of ours."""
     try:
         made = json.loads(stamp.read_text("utf-8"))
-        return made["made_from"] == made_from and all((stamp.parent / name).is_file() for name in made["files"])
-    except (OSError, ValueError, KeyError, TypeError):  # no stamp, or not one of ours: make everything
-        return False
+        inside = all(not {"..", ""} & set(name.split("/")) for name in made["files"])  # "" begins an absolute path
+        return {"made_from": made["made_from"], "files": made["files"]} if inside else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
-def _files(plan: Plan, records: Sequence[RunRecord], more: Sequence[Section]) -> Iterator[tuple[str, str | bytes]]:
-    """Each file's path under the suite's folder, and its content; the README last."""
-    scores = Scores(plan, records)
-    tables = comparison_tables(scores)
+def _files(scores: Scores, more: Sequence[Section], predictions: Path | None) -> Iterator[tuple[str, str | bytes]]:
+    """Each file's path under the folder, and its content; the README last."""
+    tables, runs = comparison_tables(scores), runs_frame(scores.plan, scores.records.values())
     yield "tables/comparison.md", "\n\n".join([*(table.markdown() for table in tables), LEGEND]) + "\n"
+    yield "tables/comparison.tex", latex.document(tables, f"{scores.plan.name}. {sentences.shown(scores)}", LEGEND)
     yield "tables/scores.csv", scores_frame(scores).to_csv(index=False, lineterminator="\n")
-    yield "tables/runs.csv", runs_frame(plan, records).to_csv(index=False, lineterminator="\n")
-    figures = draw(scores)
+    yield "tables/runs.csv", runs.to_csv(index=False, lineterminator="\n")
+    yield "runs.parquet", parquet(runs)
+    figures = draw(scores, predictions)
     for name, kinds in figures.items():
         for kind, content in kinds.items():
             yield f"plots/{name}.{kind}", content
-    yield "report.html", page(scores, tables, figures, more)
+    yield "report.html", html_page(scores, tables, figures, more)
     yield "README.md", readme(scores, tables, list(figures))

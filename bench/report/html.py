@@ -1,19 +1,29 @@
 """The text of a suite's report.html: one file that opens offline, from the same tables and sentences as README.md."""
 
 import base64
+import dataclasses
+import io
+import json
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup, escape
 
-from bench.report.page import CAPTIONS
+from bench.report.captions import captions
+from bench.report.interactive import SAID, View, interactive
+from bench.suite.plan import Layer, PlanCell
 from bench.tables import LEGEND, Entry, Table, sentences
-from bench.tables.optima import OPTIMA_LEGEND, optima, optima_table
+from bench.tables.parts import Part, parts
 from bench.tables.scores import Scores
+from bench.text import count
+
+PALETTE = 48  # colours: those of 7 variants, each with its shades against white
+UNQUOTED = " !$()*+,-./:;=?@[]^_`{|}~"
+"""What a data URL may hold as it is, and an HTML attribute too."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +37,21 @@ class Section:
 def page(
     scores: Scores, tables: Sequence[Table], figures: Mapping[str, Mapping[str, bytes]], more: Iterable[Section] = ()
 ) -> str:
-    """The whole page. ``figures``: name → ``svg`` → the file's bytes.
+    """The whole page. ``figures``: name → ``svg`` and ``png`` → the file's bytes.
 
     ``more``: sections of a search, which come first where nothing else is recorded.
     """
-    found, more = list(optima(scores)), list(more)
+    more = list(more)
+    views = {name: found for name, found in interactive(scores).items() if name in figures}
     sections = [
         *([] if scores.records else more),
         Section("What can be said", _said(scores)),
         Section("Results", Markup().join([*map(table, tables), legend(LEGEND)])),
-        *([Section("Documented optima", table(optima_table(found)) + legend(OPTIMA_LEGEND))] if found else []),
+        *map(_part, parts(scores)),
         *([Section("Failed runs", failed)] if (failed := _failures(scores)) else []),
-        *([Section("Plots", plots)] if (plots := _plots(figures)) else []),
+        *([Section("Plots", plots)] if (plots := _plots(figures, views)) else []),
         *(more if scores.records else []),
+        *([Section("Networks", networks)] if (networks := _networks(scores)) else []),
         Section("How it was made", _made(scores)),
     ]
     folder = resources.files("bench.report") / "templates"
@@ -48,12 +60,19 @@ def page(
         title=scores.plan.name,
         question=scores.plan.question,
         progress=sentences.progress(scores),
-        split=scores.split,
+        shown=sentences.shown(scores),
         mixtures=sentences.mixtures(scores),
         sections=[section for section in sections if section.html],
         style=Markup((folder / "style.css").read_text("utf-8")),
+        plots=_data(views) if views else "",
+        plotly=_plotly() if views else "",
         script=Markup((folder / "script.js").read_text("utf-8")),
     )
+
+
+def _part(part: Part) -> Section:
+    told = Markup("<p>{}</p>").format(part.sentence) if part.sentence else Markup()
+    return Section(part.title, told + (table(part.table) + legend(part.legend) if part.table else Markup()))
 
 
 def table(content: Table, *, sortable: bool = True) -> Markup:
@@ -80,16 +99,50 @@ def legend(text: str) -> Markup:
     return Markup("<p class='legend'>{}</p>").format(text)
 
 
-def figure(svg: bytes, caption: str) -> Markup:
-    """A plot, as part of the page, and what it shows."""
-    source = base64.b64encode(svg).decode("ascii")
-    return Markup(
-        "<figure><img alt='{0}' src='data:image/svg+xml;base64,{1}'><figcaption>{0}</figcaption></figure>"
-    ).format(caption, source)
+def figure(kinds: Mapping[str, bytes], caption: str, live: str = "") -> Markup:
+    """A plot, as part of the page, and what it shows: its ``svg`` or its ``png``, whichever is shorter, so that many fit.
+
+    ``live``: the name of the plot that stands for it where scripts run; on paper a picture of fewer colours does.
+    """
+    drawn = f"data:image/svg+xml,{quote(kinds['svg'], safe=UNQUOTED)}"
+    painted = _painted(_of_few_colours(kinds["png"]) if live else kinds["png"])
+    attribute = Markup(" data-plot='{}'").format(live) if live else Markup()
+    told = Markup("<figcaption class='live'>{}</figcaption>").format(SAID[live]) if live else Markup()
+    return Markup("<figure{2}><img alt='{0}' src='{1}'><figcaption>{0}</figcaption>{3}</figure>").format(
+        caption, min(drawn, painted, key=len), attribute, told
+    )
 
 
-def _plots(figures: Mapping[str, Mapping[str, bytes]]) -> Markup:
-    return Markup().join(figure(figures[name]["svg"], caption) for name, caption in CAPTIONS.items() if name in figures)
+def _painted(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def _of_few_colours(png: bytes) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(PALETTE).save(out, "png", optimize=True)
+    return out.getvalue()
+
+
+def _plots(figures: Mapping[str, Mapping[str, bytes]], live: Collection[str]) -> Markup:
+    return Markup().join(
+        figure(figures[name], caption, name if name in live else "") for name, caption in captions(figures).items()
+    )
+
+
+def _data(views: Mapping[str, Sequence[View]]) -> Markup:
+    """The plots' data as JSON that cannot end the script element which holds it."""
+    data = {name: [dataclasses.asdict(view) for view in found] for name, found in views.items()}
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _plotly() -> Markup:
+    """Plotly's own script, as it comes: it needs no network."""
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())
 
 
 def _said(scores: Scores) -> Markup:
@@ -110,6 +163,39 @@ def _marked(sentence: str) -> Markup:
         else:
             pieces.append(escape(token[1:] if token.startswith("\\") else token))
     return Markup().join(pieces)
+
+
+def _networks(scores: Scores) -> Markup:
+    """Each network once, under the cells that have it: its counts, and its layers to unfold."""
+    cells: dict[str, dict[str, PlanCell]] = {}
+    for column in scores.columns:
+        for variant, cell in column.cells.items():
+            cells.setdefault(cell.network, {})[f"{variant} ({column.label})"] = cell
+    return Markup().join(
+        Markup("<details><summary>{}: {} params, {} MACs, {} layers</summary>{}</details>").format(
+            ", ".join(named), count(cell.params), count(cell.macs), len(layers), table(_layers(layers))
+        )
+        for network, named in cells.items()
+        if (layers := scores.plan.networks.get(network)) and (cell := next(iter(named.values())))
+    )
+
+
+def _layers(layers: Sequence[Layer]) -> Table:
+    params, macs = (max(sum(getattr(layer, what) for layer in layers), 1) for what in ("params", "macs"))
+    rows = [
+        (
+            layer.name or "(network)", layer.type, "×".join(map(str, layer.out_shape)), f"{layer.params:,}",
+            f"{100 * layer.params / params:.1f} %", f"{layer.macs:,}", f"{100 * layer.macs / macs:.1f} %",
+        )
+        for layer in layers
+    ]  # fmt: skip
+    header = ("layer", "type", "output", "parameters", "of all", "MACs", "of all")
+    return Table(entries(header), tuple(map(entries, rows)))
+
+
+def entries(texts: Iterable[str]) -> tuple[Entry, ...]:
+    """A row of plain texts."""
+    return tuple(Entry((text,)) for text in texts)
 
 
 def _failures(scores: Scores) -> Markup:
@@ -133,8 +219,7 @@ def _made(scores: Scores) -> Markup:
     facts = Markup().join(
         Markup("<li>{}: {}</li>").format(what, value) for what, value in sentences.surroundings(scores).items()
     )
-    file = shlex.quote(f"suites/{scores.plan.name}.yaml")
     return Markup(
         "<ul>{}</ul><p>To run it again (what is recorded is kept), and to make this page from the records alone:</p>"
-        "<pre>bench run {}\nbench report {}</pre><details><summary>The suite's file</summary><pre>{}</pre></details>"
-    ).format(facts, file, file, scores.plan.source)
+        "<pre>{}</pre><details><summary>The suite's file</summary><pre>{}</pre></details>"
+    ).format(facts, "\n".join(sentences.commands(scores)), scores.plan.source)

@@ -1,20 +1,25 @@
 """A suite: a base run, the named changes made to it, and the grid and seeds they are crossed with."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema
 
 from bench.errors import show
 from bench.runs import Model, Run, Seed
 from bench.suite.explain import checked
-from bench.suite.plan import Claim, Name, Plan, PlanCell
+from bench.suite.hardware import Hardware
+from bench.suite.plan import Claim, Layer, Name, Plan, PlanCell, PlotName
 from bench.suite.problems import Problems
 from bench.suite.settings import Limits, Match, Seeds, is_folder_name
 from bench.suite.source import FilePath, Source, from_value, read
 from bench.suite.tuning import Tune
+
+if TYPE_CHECKING:
+    from bench.suite.meter import Network  # needs torch
 
 
 def _folder_name(name: str) -> str:
@@ -31,7 +36,7 @@ _AXIS = {"anyOf": [{"type": "array", "minItems": 1}, {"type": "object", "minProp
 
 @dataclass(frozen=True)
 class Cell:
-    """A variant at one point of grid and sweep, with its runs, one a seed; the fields are those of ``PlanCell``."""
+    """A variant at one point of grid and sweep, with its runs, one a seed; most fields are those of ``PlanCell``."""
 
     variant: str
     grid: dict[str, Any]
@@ -40,17 +45,46 @@ class Cell:
     data: str
     task: str
     runs: tuple[Run, ...]
-    params: int
-    params_live: int
-    macs: int
+    network: "Network"
+    """Built, and counted when a count is first asked for."""
     matched: Literal["params", "macs"] | None = None
     target: int | None = None
     mismatch: float | None = None
 
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return self.network.params
+
+    @property
+    def params_live(self) -> int:
+        """Trainable parameters that can receive a gradient."""
+        return self.network.cost.params_live
+
+    @property
+    def macs(self) -> int:
+        """Multiply–accumulates of one example."""
+        return self.network.cost.macs
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The network's layers, in the order in which they finish."""
+        fields = ("name", "type", "out_shape", "params", "macs")
+        return tuple(Layer(**{name: getattr(cost, name) for name in fields}) for cost in self.network.cost.layers)
+
+    @property
+    def digest(self) -> str:
+        """A name for the layers: the same for the same ones."""
+        return hashlib.sha256(repr(self.layers).encode()).hexdigest()[:12]
+
     def plan(self) -> PlanCell:
         """The cell as plain JSON, its runs by id."""
-        fields = {name: value for name, value in vars(self).items() if name != "runs"}
-        return PlanCell(**fields, seeds=tuple(r.seed for r in self.runs), ids=tuple(r.id for r in self.runs))
+        return PlanCell(
+            variant=self.variant, grid=self.grid, sweep=self.sweep, parent=self.parent, data=self.data, task=self.task,
+            seeds=tuple(run.seed for run in self.runs), ids=tuple(run.id for run in self.runs), params=self.params,
+            params_live=self.params_live, macs=self.macs, matched=self.matched, target=self.target, mismatch=self.mismatch,
+            network=self.digest,
+        )  # fmt: skip
 
 
 class Suite(Model):
@@ -73,6 +107,10 @@ class Suite(Model):
     seeds: Seeds = (Seed(init=0, data=0),)
     limits: Limits = Limits()
     claims: tuple[Claim, ...] = ()
+    hardware: tuple[Hardware, ...] = ()
+    """Documented times and memory, for ``bench profile``."""
+    plots: tuple[PlotName, ...] | None = None
+    """The figures of the report, in this order; by default all that have something to say."""
     tune: Tune | None = None
 
     _cells: tuple[Cell, ...] = PrivateAttr(())
@@ -95,16 +133,18 @@ class Suite(Model):
         """What is to be run, as plain JSON."""
         return Plan(
             name=self.name, question=self.question, description=self.description, reference=str(self.reference),
-            cells=tuple(cell.plan() for cell in self._cells), claims=self.claims, source=self._source,
+            cells=tuple(cell.plan() for cell in self._cells), networks={cell.digest: cell.layers for cell in self._cells},
+            claims=self.claims, plots=self.plots, source=self._source,
         )  # fmt: skip
 
 
-def load(path: Path | str) -> Suite:
+def load(path: Path | str, *, only: str | None = None) -> Suite:
     """Reads a suite file and expands it: every network is built once, without memory.
 
-    Raises ``UserError`` where there is no such file, ``SuiteError`` with everything that is wrong with it.
+    With ``only``, the name of a variant, the others have no cells and their networks are not built. Raises ``UserError`` where
+    there is no such file, ``SuiteError`` with everything that is wrong with it.
     """
-    return _load(read(Path(path)), Path(path).stem)
+    return _load(read(Path(path)), Path(path).stem, only)
 
 
 def load_dict(value: Mapping[str, Any], name: str = "suite") -> Suite:
@@ -112,7 +152,7 @@ def load_dict(value: Mapping[str, Any], name: str = "suite") -> Suite:
     return _load(from_value(value, name), name)
 
 
-def _load(source: Source, name: str) -> Suite:
+def _load(source: Source, name: str, only: str | None = None) -> Suite:
     from bench.suite.expand import expand  # needs torch; the models and their schema do not
 
     problems = Problems(source)
@@ -121,7 +161,7 @@ def _load(source: Source, name: str) -> Suite:
         problems.check()
         raise AssertionError("a suite that is None has problems")
     suite = suite.model_copy(update={"reference": suite.reference or next(iter(source.value["variants"]))})
-    cells = expand(suite, source.value, problems)
+    cells = expand(suite, source.value, problems, only)
     problems.check()
     suite._cells, suite._source = tuple(cells), source.text
     return suite

@@ -21,8 +21,8 @@ from bench.suite.source import from_value
 from blocks.shape import BlockError
 
 
-def expand(suite: Suite, value: Mapping[str, Any], problems: Problems) -> list[Cell]:
-    """The cells of a suite; what is wrong with them is added to ``problems``. ``value`` is what stands in the file."""
+def expand(suite: Suite, value: Mapping[str, Any], problems: Problems, only: str | None = None) -> list[Cell]:
+    """The cells of a suite, or of one variant; what is wrong is added to ``problems``. ``value`` is what stands in the file."""
     for part in suite.base.keys() - set(PARTS):
         problems.add(("base", part), f"{part!r} is not a part of a run{nearest(part, PARTS)}")
     met, entries = [], []
@@ -34,7 +34,8 @@ def expand(suite: Suite, value: Mapping[str, Any], problems: Problems) -> list[C
     builder = _Builder(entries, problems)
     _check_search(suite, value, builder, problems)
     labels = _data_labels(entries)
-    cells = [_cell(suite, built, labels) for built in map(builder.build, entries) if built is not None]
+    wanted = [entry for entry in entries if only in (None, entry.point.variant)]
+    cells = [_cell(suite, built, labels) for built in map(builder.build, wanted) if built is not None]
     return [*_without_repeats(cells, suite.sweep)]
 
 
@@ -184,9 +185,7 @@ def _cell(suite: Suite, built: _Built, labels: Mapping[str, str]) -> Cell:
         data=labels[_canonical(run.data)],
         task=built.entry.data.task,
         runs=tuple(run.model_copy(update={"seed": seed}) for seed in suite.seeds),
-        params=built.network.params,
-        params_live=built.network.cost.params_live,
-        macs=built.network.cost.macs,
+        network=built.network,
         **built.match,
     )
 

@@ -20,32 +20,32 @@ class Network:
     """A network on meta. Raises ``BlockError`` where it cannot be built."""
 
     def __init__(self, spec: Mapping[str, Any], head: Mapping[str, Any], in_shape: Shape, target_shape: Shape) -> None:
-        self._in_shape = in_shape
+        self.in_shape, self.target_shape = in_shape, target_shape
         try:
             with torch.device("meta"):
-                self._module = network(spec, in_shape, target_shape, head)
+                self.module = network(spec, in_shape, target_shape, head)
         except _REFUSALS as error:
             raise error if isinstance(error, BlockError) else BlockError(f"{type(error).__name__}: {error}") from error
 
     @functools.cached_property
     def params(self) -> int:
         """Trainable parameters; nothing is quicker to count."""
-        return sum(param.numel() for param in self._module.parameters() if param.requires_grad)
+        return sum(param.numel() for param in self.module.parameters() if param.requires_grad)
 
     @functools.cached_property
     def axes(self) -> dict[str, int]:
         """Name of each trainable parameter → how many axes it has."""
-        return {name: param.ndim for name, param in self._module.named_parameters() if param.requires_grad}
+        return {name: param.ndim for name, param in self.module.named_parameters() if param.requires_grad}
 
     @functools.cached_property
     def live(self) -> int:
         """Trainable parameters that can receive a gradient."""
-        return live_params(self._module, self._in_shape)
+        return live_params(self.module, self.in_shape)
 
     @functools.cached_property
     def cost(self) -> Cost:
         """All that is counted."""
-        return cost(self._module, self._in_shape)
+        return cost(self.module, self.in_shape)
 
 
 class Meter:

@@ -15,6 +15,12 @@ def _name(value: Any) -> Any:
 Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": ["string", "number"]})]
 """The name of a variant: a string, also where YAML reads a number."""
 
+PlotName = Literal[
+    "ladder", "scores", "learning_curves", "score_against_parameters", "score_against_macs", "score_against_time",
+    "score_against_memory", "critical_difference", "sweeps", "confusion", "coordinates", "examples",
+]  # fmt: skip
+"""A figure of the report, by its name; ``bench.plots`` draws them."""
+
 
 class Claim(Model):
     """A value, or an order of variants, that a document states, and where it stands."""
@@ -49,6 +55,16 @@ class Claim(Model):
         return self
 
 
+class Layer(Model):
+    """A part of a network, with what it does itself: shapes without the batch, parameters, MACs of one example."""
+
+    name: str
+    type: str
+    out_shape: tuple[int, ...]
+    params: int
+    macs: int
+
+
 class PlanCell(Model):
     """A variant at one point of the grid: the ids of its runs, one a seed, and what its network costs."""
 
@@ -74,6 +90,8 @@ class PlanCell(Model):
     target: int | None = None
     mismatch: float | None = None
     """(count − target) / target, where ``match`` scaled the widths."""
+    network: str = ""
+    """Which of the plan's networks it is."""
 
 
 class Plan(Model):
@@ -84,6 +102,10 @@ class Plan(Model):
     description: str
     reference: str
     cells: tuple[PlanCell, ...]
+    networks: dict[str, tuple[Layer, ...]] = Field({})
+    """The networks of the cells, each once, layer by layer in the order in which they finish."""
     claims: tuple[Claim, ...] = ()
+    plots: tuple[PlotName, ...] | None = None
+    """The figures that are wanted; None: those that have something to say."""
     source: str
     """The text of the suite file."""

@@ -24,6 +24,9 @@ def check_references(suite: Suite, value: Mapping[str, Any], met: Met, problems:
     for at, match in ({("match",): suite.match} | {point.match_at: point.match for point, _ in met}).items():
         if match:
             references.match(match, at)
+    for i, figure in enumerate(suite.hardware):
+        references.variant(figure.variant, ("hardware", i, "variant"))
+        references.variant(figure.over and figure.over.variant, ("hardware", i, "over", "variant"))
     listed = value.get("claims")
     ids: set[str] = set()
     for i, entry in enumerate(listed if isinstance(listed, list) else []):

@@ -2,87 +2,52 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.tables.frames import Row, scores_frame
-from bench.tables.scores import Scores, metric_label
-from bench.tables.sentences import mixtures, progress, surroundings
-from bench.text import count, decimals, duration, estimate, fixed, markdown, p_text, plain, signed
+from bench.tables.layout import Entry as Entry
+from bench.tables.layout import Table as Table
+from bench.tables.scores import Column, Scores
+from bench.tables.sentences import mixtures, progress, shown, surroundings
+from bench.text import count, decimals, duration, estimate, fixed, memory, p_text, signed
 
 BEST, TIED = "★", "≈"
 COLUMNS = 4  # data/grid points side by side; more of them make further tables
 MISMATCH = 0.02  # a residual of ``match`` that is worth a word
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One cell of a table: lines of plain text, the first of which may stand out."""
-
-    lines: tuple[str, ...]
-    strong: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A header and rows of entries; what is shown of it is the same everywhere."""
-
-    header: tuple[Entry, ...]
-    rows: tuple[tuple[Entry, ...], ...]
-
-    def markdown(self) -> str:
-        """The table in GitHub's Markdown."""
-        rule = "|" + " :-- |" * len(self.header)
-        return "\n".join([self._line(self.header), rule, *map(self._line, self.rows)])
-
-    def terminal(self) -> RichTable:
-        """The table for a Rich console."""
-        table = RichTable(show_lines=True)
-        for entry in self.header:
-            table.add_column(Text("\n".join(map(plain, entry.lines))))
-        for row in self.rows:
-            texts = [Text("\n".join(map(plain, entry.lines))) for entry in row]
-            for entry, text in zip(row, texts, strict=True):
-                text.stylize("bold" if entry.strong else "", 0, len(entry.lines[0]))
-            table.add_row(*texts)
-        return table
-
-    @staticmethod
-    def _line(entries: Iterable[Entry]) -> str:
-        cells = []
-        for entry in entries:
-            first, *rest = map(markdown, entry.lines)
-            cells.append("<br>".join([f"**{first}**" if entry.strong else first, *rest]))
-        return f"| {' | '.join(cells)} |"
-
-
 LEGEND = (
     f"Mean ± half-width of its 95 % interval (Student t below 30 runs, BCa bootstrap from there on), n runs. {BEST} is the best "
-    f"mean of a column; {TIED} cannot be told from it: the interval of their paired difference, at 95 % for all of the column's "
-    "rivals together (Bonferroni), holds 0. Δ is the mean paired difference by seed to the variant named under "
+    f"mean of a column; {TIED} cannot be told from it: the interval of their paired difference, at 95 % for all pairs of "
+    "the column's variants together (Bonferroni), holds 0. Δ is the mean paired difference by seed to the variant named under "
     "“against”, with its 95 % interval and the p of an exact sign-flip test (Wilcoxon beyond 16 pairs), adjusted by Holm "
-    "within the column; “n too small” stands where so few pairs cannot give a p below 0.05 whatever the difference. "
-    "MACs are of one example's forward pass; times are medians."
+    "within the column; of crossed seeds interval and p are Student's t on the variance that each source adds; "
+    "“n too small” stands where so few pairs cannot give a p below 0.05 whatever the difference. "
+    "MACs are of one example's forward pass; training time and peak memory are medians over runs."
 )
 
 
 def comparison_tables(scores: Scores, columns: int = COLUMNS) -> list[Table]:
-    """The scores by each task's primary metric, in tables of at most so many data/grid columns."""
+    """The scores by the metric that is shown, in tables of at most so many data/grid columns.
+
+    A lone variant with more of them makes one table with a row each instead.
+    """
     if not scores.columns:
         return []
     frame = scores_frame(scores)
-    rows = cast(list[Row], frame[frame["primary"]].to_dict("records"))
+    rows = cast(list[Row], frame[frame["metric"] == frame["task"].map(scores.metric)].to_dict("records"))
     labels = [column.label for column in scores.columns]
+    if len(scores.variants) == 1 and len(labels) > columns:
+        return [_transposed(scores, rows)]
     return [_table(scores, rows, range(i, min(i + columns, len(labels)))) for i in range(0, len(labels), columns)]
 
 
 def show(scores: Scores, console: Console) -> None:
     """Prints the tables, as many columns side by side as the console has room for, and what to know of them."""
-    console.print(Text(f"{scores.plan.name}: {progress(scores)}", style="bold"))
+    console.print(Text(f"{scores.plan.name}: {progress(scores)}. {shown(scores)}", style="bold"))
     for table in comparison_tables(scores, max(1, min(COLUMNS, (console.width - 24) // 34))):
         console.print(table.terminal())
     measured = "; ".join(f"{what}: {value}" for what, value in surroundings(scores).items())
@@ -92,16 +57,32 @@ def show(scores: Scores, console: Console) -> None:
 
 
 def _table(scores: Scores, rows: Sequence[Row], shown: Iterable[int]) -> Table:
-    columns = [scores.columns[i].label for i in shown]
+    columns = [scores.columns[i] for i in shown]
     cells = {(row["variant"], row["column"]): row for row in rows}
-    heads = {row["column"]: metric_label(row["task"], row["metric"], row["split"]) for row in rows}
-    header = (Entry(("variant",)), *(Entry((label, heads[label])) for label in columns))
+    header = (Entry(("variant",)), *(Entry((column.label, scores.label(column.task))) for column in columns))
     body = [
-        (_variant(variant, rows), *(_entry(cells.get((variant, label))) for label in columns))
+        (_variant(variant, rows), *(_entry(cells.get((variant, column.label))) for column in columns))
         for variant in scores.variants
-        if any((variant, label) in cells for label in columns)
+        if any(variant in column.cells for column in columns)
     ]
     return Table(header, tuple(body))
+
+
+def _transposed(scores: Scores, rows: Sequence[Row]) -> Table:
+    entries = {row["column"]: _entry(row) for row in rows}
+    body = [
+        (Entry((column.label, *_base(column), scores.label(column.task))), entries[column.label])
+        for column in scores.columns
+    ]
+    return Table((Entry(("data and grid",)), Entry((scores.variants[0],))), tuple(body))
+
+
+def _base(column: Column) -> Iterator[str]:
+    """What a sweep varies around, where the column is it: the other columns only say what they change."""
+    cell = next(iter(column.cells.values()))
+    if cell.sweep and not cell.grid.keys() & cell.sweep.keys():
+        around = [f"{axis.rpartition('.')[2]} {point}" for axis, point in cell.sweep.items()]
+        yield f"base: {', '.join(around)}"
 
 
 def _variant(variant: str, rows: Iterable[Row]) -> Entry:
@@ -124,9 +105,17 @@ def _lines(row: Row) -> Iterator[str]:
         yield f"Δ {difference_text(row)}"
         yield significance(row)
     live = f" ({count(row['params_live'])} live)" if row["params_live"] != row["params"] else ""
-    time = f", {duration(row['train_s'])}" if math.isfinite(row["train_s"]) else ""
-    yield f"{count(row['params'])} params{live}, {count(row['macs'])} MACs{time}"
+    yield f"{count(row['params'])} params{live}, {count(row['macs'])} MACs"
+    if took := list(_measured(row)):
+        yield ", ".join(took)
     yield from trouble(row)
+
+
+def _measured(row: Row) -> Iterator[str]:
+    if math.isfinite(row["train_s"]):
+        yield f"trained in {duration(row['train_s'])}"
+    if math.isfinite(row["peak_memory_bytes"]):
+        yield f"peak {memory(row['peak_memory_bytes'])}"
 
 
 def difference_text(row: Row) -> str:

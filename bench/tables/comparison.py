@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench import power, stats
-from bench.stats import Array, Interval
+from bench.stats import Array, Interval, Seeds
 from bench.suite.plan import PlanCell
 from bench.task import Metric
 
@@ -19,6 +19,8 @@ class Comparison:
     metric: Metric
     differences: Array
     """One for each seed that both have a score for."""
+    seeds: Seeds
+    """The (init, data) seeds of the differences."""
     comparisons: int
     """How many the family has: all that are planned in the column, whatever has been run."""
     p_adjusted: float
@@ -37,7 +39,7 @@ class Comparison:
     @cached_property
     def interval(self) -> Interval:
         """The difference's 95 % interval."""
-        return stats.interval(self.differences)
+        return stats.interval(self.differences, seeds=self.seeds)
 
     @property
     def spread(self) -> float:
@@ -59,4 +61,6 @@ class Comparison:
     @property
     def detectable(self) -> float:
         """The smallest true difference that these pairs find with power 0.8; infinite where there are too few of them."""
+        if stats.are_crossed(self.seeds):
+            return power.crossed_detectable_difference(self.differences, self.seeds, self.comparisons)
         return power.detectable_difference(self.spread, self.pairs, self.comparisons)

@@ -36,7 +36,7 @@ def runs_frame(plan: Plan, records: Iterable[RunRecord]) -> "pd.DataFrame":
 
 
 def _run_row(record: RunRecord) -> Row:
-    parts = record.model_dump(mode="json", exclude={"id", "kind", "curves", "run", "error", "status"})
+    parts = record.model_dump(mode="json", exclude={"id", "kind", "setting", "curves", "run", "error", "status"})
     error = {"error.reason": record.error.reason, "error.message": record.error.message} if record.error else {}
     return {"status": record.status} | error | _flat(parts) | _flat(record.run.model_dump(mode="json"))
 
@@ -69,7 +69,7 @@ def _column_rows(scores: Scores, column: Column) -> Iterator[Row]:
             yield {
                 "variant": variant, "column": column.label, "data": cell.data, "grid": json.dumps(dict(cell.grid)),
                 "task": task.name, "metric": name, "primary": name == task.primary, "direction": metric.direction,
-                "unit": metric.unit, "split": scores.split,
+                "unit": metric.unit, "split": scores.split, "aggregate": scores.choice.aggregate,
                 "planned": status.planned, "done": status.done, "failed": status.failed, "missing": status.missing,
                 "reasons": ", ".join(status.reasons),
                 **_estimates(scores, cell, name), **_comparison(scores, cell, compared.get(variant)),
@@ -79,7 +79,7 @@ def _column_rows(scores: Scores, column: Column) -> Iterator[Row]:
 
 def _estimates(scores: Scores, cell: PlanCell, metric: str) -> Row:
     values = scores.values(cell, metric)
-    low, high = stats.interval(values)
+    low, high = scores.interval(cell, metric)
     return {
         "n": len(values), "mean": stats.mean(values), "low": low, "high": high, "sd": stats.sd(values),
         "median": stats.median(values), "interquartile_mean": stats.interquartile_mean(values),
@@ -103,11 +103,16 @@ def _comparison(scores: Scores, cell: PlanCell, compared: Comparison | None) -> 
 
 
 def costs(scores: Scores, cell: PlanCell) -> Row:
-    """Parameters (all, and those that can receive a gradient), MACs, the match's residual, and the median training time."""
+    """Parameters (all, and live ones), MACs, the match's residual; medians of training time and peak memory."""
     records = scores.done(cell)
     counted = records[0].cost if records else {}
-    times = [record.measured["train_s"] for record in records if record.measured.get("train_s") is not None]
     return {
         "params": counted.get("params", cell.params), "params_live": counted.get("params_live", cell.params_live),
-        "macs": counted.get("macs", cell.macs), "mismatch": cell.mismatch, "train_s": float(stats.median(times)),
+        "macs": counted.get("macs", cell.macs), "mismatch": cell.mismatch,
+        "train_s": _median(records, "train_s"), "peak_memory_bytes": _median(records, "peak_memory_bytes"),
     }  # fmt: skip
+
+
+def _median(records: Iterable[RunRecord], measured: str) -> float:
+    values = [record.measured[measured] for record in records if record.measured.get(measured) is not None]
+    return float(stats.median(values))

@@ -1,6 +1,5 @@
 """Where along an axis of a sweep a document found the best score, beside what the records say of every point of it."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +7,12 @@ from typing import Any
 from bench import stats
 from bench.stats import Array, Interval
 from bench.suite.plan import Claim, PlanCell
-from bench.tables import Entry, Table
-from bench.tables.scores import Scores
+from bench.tables.documented import on_other_data
+from bench.tables.layout import Entry, Table
+from bench.tables.scores import Scores, seed_pairs
 from bench.task import TASKS, Metric
 from bench.text import decimals, estimate, fixed, signed
+from bench.verdict import judge_optimum
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Place:
     interval: Interval
     """Of the difference, at 95 % for all the other places together (Bonferroni)."""
     pairs: int
+    own: Interval
+    """Of its mean score."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,13 @@ class Optimum:
     @property
     def verdict(self) -> str:
         """``contradicted`` where some other place is shown to be better, ``confirmed`` where all are shown to be worse."""
-        sign = 1 if self.metric.direction == "max" else -1
-        others = [place for place in self.places if place.value != self.documented]
-        ends = [(sign * place.interval.low, sign * place.interval.high) for place in others]
-        if any(min(pair) > 0 for pair in ends):
-            return "contradicted"
-        return "confirmed" if ends and all(max(pair) < 0 for pair in ends) else "undecided"
+        others = [place.interval for place in self.places if place.value != self.documented]
+        return judge_optimum(others, self.metric.direction)
 
 
 def optima(scores: Scores) -> Iterator[Optimum]:
     """Each claim of the plan about an optimum, with the points of its axis around the claim's own."""
-    for claim in scores.plan.claims:
+    for claim in scores.claims:
         for axis, documented in (claim.optimum or {}).items():
             cells = [cell for cell in scores.plan.cells if cell.variant == claim.variant and axis in cell.sweep]
             centre = next((cell for cell in cells if cell.sweep[axis] == documented and _base(cell)), None)
@@ -85,10 +84,11 @@ def _places(scores: Scores, line: list[PlanCell], centre: PlanCell, axis: str, m
     at_centre = scores.by_seed(centre, metric)
     for cell in sorted(line, key=lambda cell: order(cell.sweep[axis])):
         mine = scores.by_seed(cell, metric)
-        paired = [value - at_centre[seed] for seed, value in mine.items() if seed in at_centre and cell is not centre]
-        interval = stats.interval(paired, level) if paired else Interval(math.nan, math.nan)
-        difference = float(stats.mean(paired)) if paired else math.nan
-        yield Place(cell.sweep[axis], scores.values(cell, metric), difference, interval, len(paired))
+        shared = {seed: value for seed, value in mine.items() if seed in at_centre and cell is not centre}
+        paired = [value - at_centre[seed] for seed, value in shared.items()]
+        interval = stats.interval(paired, level, seeds=seed_pairs(shared))
+        place, values = cell.sweep[axis], scores.values(cell, metric)
+        yield Place(place, values, float(stats.mean(paired)), interval, len(paired), scores.interval(cell, metric))
 
 
 def order(value: Any) -> tuple[bool, Any]:
@@ -111,11 +111,11 @@ def optima_table(found: list[Optimum]) -> Table:
 
 
 def _row(optimum: Optimum) -> tuple[Entry, ...]:
-    where = "" if optimum.claim.data == optimum.data else f" (other data: {optimum.data})"
+    where = f" (other data: {optimum.data})" if on_other_data(optimum.claim, optimum.data) else ""
     return (
         Entry((optimum.axis, optimum.claim.id)),
         Entry((shown(optimum.documented), optimum.claim.source)),
-        Entry((shown(optimum.found),)),
+        Entry((shown(optimum.found) if any(len(place.scores) for place in optimum.places) else "–",)),
         Entry((f"{optimum.verdict}{where}",), strong=True),
         Entry(tuple(_place(place) for place in optimum.places)),
     )
@@ -124,7 +124,7 @@ def _row(optimum: Optimum) -> tuple[Entry, ...]:
 def _place(place: Place) -> str:
     if not len(place.scores):
         return f"{shown(place.value)}: not run yet"
-    low, high = stats.interval(place.scores)
+    low, high = place.own
     text = f"{shown(place.value)}: {estimate(stats.mean(place.scores), (high - low) / 2)}, n {len(place.scores)}"
     if not place.pairs:
         return text

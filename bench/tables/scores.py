@@ -11,10 +11,16 @@ import numpy as np
 
 from bench import power, stats
 from bench.runs import RunRecord, Seed
-from bench.stats import Array
-from bench.suite.plan import Plan, PlanCell
+from bench.stats import ALPHA, Array, Interval, Seeds
+from bench.suite.plan import Claim, Plan, PlanCell
+from bench.tables.choice import Choice, value_of
 from bench.tables.comparison import Comparison
+from bench.tables.labels import full_label
+from bench.tables.labels import metric_label as metric_label
+from bench.tables.labels import short_label as short_label
 from bench.task import TASKS
+
+DEFAULT = Choice()
 
 
 @dataclass(frozen=True)
@@ -46,16 +52,47 @@ class Status:
 class Scores:
     """The scores of a plan's cells, looked up in its records; of several records of one run the last counts."""
 
-    def __init__(self, plan: Plan, records: Iterable[RunRecord]) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, records: Iterable[RunRecord], choice: Choice = DEFAULT) -> None:
+        self.plan, self.choice = plan, choice
         planned = {id for cell in plan.cells for id in cell.ids}
         self.records = {record.id: record for record in records if record.kind == "train" and record.id in planned}
 
     @cached_property
     def split(self) -> str:
-        """``test``, or ``validation`` where the records have no other metrics (a search's trials)."""
+        """The chosen split, else ``test``; ``validation`` where the records have no other metrics (a search's trials).
+
+        ``validation``, too, where what is chosen is not of the selected weights, with which alone a run looks at test.
+        """
+        return self.choice.split or ("test" if self.choice.aggregate == "best" and self._tested else "validation")
+
+    @property
+    def _tested(self) -> bool:
         parts = {part for record in self.records.values() for part, metrics in record.metrics.items() if metrics}
-        return "validation" if parts == {"validation"} else "test"
+        return parts != {"validation"}
+
+    def metric(self, task: str) -> str:
+        """The metric that is shown of a task: the chosen one, or the task's primary."""
+        return self.choice.metric or TASKS[task].primary
+
+    def label(self, task: str) -> str:
+        """``validation distance (px) ↓, last epoch``: the shown metric in words, with whatever is not the default."""
+        return metric_label(task, self.metric(task), self.split, self.choice.aggregate)
+
+    @cached_property
+    def place(self) -> str:
+        """Where, under the suite's folder, what is made of these scores belongs: ``""`` of the default choice, else
+        ``choices/<metric>-<aggregate>-<split>``.
+        """
+        default = Scores(self.plan, self.records.values()).split
+        primary = all(self.metric(cell.task) == TASKS[cell.task].primary for cell in self.plan.cells)
+        if primary and (self.choice.aggregate, self.split) == (DEFAULT.aggregate, default):
+            return ""
+        return f"choices/{'primary' if primary else self.choice.metric}-{self.choice.aggregate}-{self.split}"
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """The plan's claims about metrics that are shown."""
+        return [claim for claim in self.plan.claims if self.choice.metric in (None, claim.metric)]
 
     @cached_property
     def variants(self) -> list[str]:
@@ -64,9 +101,9 @@ class Scores:
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The data/grid points, in the plan's order."""
+        """The data/grid points whose task has the metric that is shown, in the plan's order."""
         points: dict[str, dict[str, PlanCell]] = {}
-        for cell in self.plan.cells:
+        for cell in [cell for cell in self.plan.cells if self.metric(cell.task) in TASKS[cell.task].metrics]:
             points.setdefault(json.dumps([cell.data, cell.grid], sort_keys=True), {})[cell.variant] = cell
         firsts = [next(iter(cells.values())) for cells in points.values()]
         labels = Counter(map(short_label, firsts))
@@ -93,15 +130,20 @@ class Scores:
     def by_seed(self, cell: PlanCell, metric: str) -> dict[Seed, float]:
         """Seed → score, of the runs that are done and have one (a score that was NaN is null in the record)."""
         values = {
-            seed: record.metrics.get(self.split, {}).get(metric)
+            seed: value_of(record, metric, self.choice.aggregate, self.split)
             for seed, record in self.runs(cell).items()
             if record.status == "done"
         }
-        return {seed: value for seed, value in values.items() if value is not None}
+        return {seed: score for seed, score in values.items() if score is not None}
 
     def values(self, cell: PlanCell, metric: str) -> Array:
         """The cell's scores, in the order of its seeds."""
         return np.array(list(self.by_seed(cell, metric).values()), dtype=np.float64)
+
+    def interval(self, cell: PlanCell, metric: str, level: float = 1 - ALPHA) -> Interval:
+        """The interval of the cell's mean; where its seeds are crossed, one that allows for it."""
+        found = self.by_seed(cell, metric)
+        return stats.interval(list(found.values()), level, seeds=seed_pairs(found))
 
     def comparisons(self, column: Column, metric: str) -> dict[str, Comparison]:
         """Variant → its comparison with its parent, for each that has one in the column: one family for Holm.
@@ -112,58 +154,42 @@ class Scores:
         family = [(cell, other) for cell, other in pairs if other and cell.ids != other.ids]
         differences = [self._differences(cell, other, metric) for cell, other in family]
         enough = power.pairs_needed(len(family))
-        adjusted = stats.holm([stats.p_value(d) if len(d) >= enough else math.nan for d in differences])
+        p_values = [
+            stats.p_value(list(d.values()), seeds=seed_pairs(d)) if len(d) >= enough else math.nan for d in differences
+        ]
         info = TASKS[column.task].metrics[metric]
         return {
-            cell.variant: Comparison(cell, other, metric, info, difference, len(family), float(p))
-            for (cell, other), difference, p in zip(family, differences, adjusted, strict=True)
+            cell.variant: Comparison(
+                cell, other, metric, info, np.array(list(found.values())), seed_pairs(found), len(family), float(p)
+            )
+            for (cell, other), found, p in zip(family, differences, stats.holm(p_values), strict=True)
         }
 
     def best(self, column: Column, metric: str) -> tuple[str, set[str]]:
         """The variant of the best mean, and those that cannot be told from it; ("", set()) where there is only one variant.
 
-        They are those whose paired difference to the best has an interval that holds 0 (or none at all), at 95 % for all of
-        them together (Bonferroni). Unlike a p, it can tell them apart below six pairs.
+        They are those whose paired difference to the best has an interval that holds 0 (or none at all), at 95 % for all pairs
+        of the column's variants together (Bonferroni): which one is the best is not known before, and of six equal variants one
+        is told from it in 9 % of columns if only the pairs with it are counted. Unlike a p, it works below six pairs, too.
         """
         means = {variant: stats.mean(self.values(cell, metric)) for variant, cell in column.cells.items()}
         means = {variant: value for variant, value in means.items() if not math.isnan(value)}
         if len(column.cells) < 2 or not means:
             return "", set()
         best = (max if TASKS[column.task].metrics[metric].direction == "max" else min)(means, key=means.__getitem__)
-        rivals, level = means.keys() - {best}, 1 - stats.ALPHA / max(len(means) - 1, 1)
+        rivals, level = means.keys() - {best}, 1 - stats.ALPHA / max(math.comb(len(means), 2), 1)
         apart = set()
         for variant in rivals:
-            low, high = stats.interval(self._differences(column.cells[variant], column.cells[best], metric), level)
+            found = self._differences(column.cells[variant], column.cells[best], metric)
+            low, high = stats.interval(list(found.values()), level, seeds=seed_pairs(found))
             apart |= {variant} if low > 0 or high < 0 else set()
         return best, rivals - apart
 
-    def _differences(self, cell: PlanCell, other: PlanCell, metric: str) -> Array:
+    def _differences(self, cell: PlanCell, other: PlanCell, metric: str) -> dict[Seed, float]:
         ours, theirs = self.by_seed(cell, metric), self.by_seed(other, metric)
-        return np.array([value - theirs[seed] for seed, value in ours.items() if seed in theirs], dtype=np.float64)
+        return {seed: value - theirs[seed] for seed, value in ours.items() if seed in theirs}
 
 
-def short_label(cell: PlanCell) -> str:
-    """The cell's data set and grid point in words: ``digits``, ``tumour_phantom, lr 0.001``."""
-    words = [cell.data]
-    for axis, point in cell.grid.items():
-        if "." in axis:
-            words.append(f"{axis.rpartition('.')[2]} {point}")
-        elif str(point) not in cell.data:  # a named point that is called as its data set is says nothing new
-            words.append(str(point))
-    return ", ".join(words)
-
-
-def full_label(cell: PlanCell) -> str:
-    """The cell's data set and grid point in full, for columns whose short labels are the same."""
-    return ", ".join([cell.data, *(f"{axis}: {json.dumps(point)}" for axis, point in cell.grid.items())])
-
-
-def metric_label(task: str, metric: str, split: str = "test") -> str:
-    """``distance (px) ↓``: the metric in words, its unit, and where better is; after its split, where that is not test."""
-    info = TASKS[task].metrics[metric]
-    words = [
-        *([] if split == "test" else [split]),
-        metric.replace("_", " "),
-        *([f"({info.unit})"] if info.unit else []),
-    ]
-    return f"{' '.join(words)} {'↑' if info.direction == 'max' else '↓'}"
+def seed_pairs(found: Iterable[Seed]) -> Seeds:
+    """The seeds of scores or differences, as the statistics take them."""
+    return [(seed.init, seed.data) for seed in found]

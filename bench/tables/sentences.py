@@ -1,19 +1,20 @@
 """What can be said of the scores, in sentences: one for each comparison, and what to know before any of them is believed."""
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from bench import power, stats
 from bench.environment import Environment
+from bench.tables.choice import AGGREGATES
 from bench.tables.comparison import Comparison
 from bench.tables.scores import Column, Scores
-from bench.task import TASKS
 from bench.text import decimals, estimate, fixed, markdown, p_text, signed
 
 
 def sentences(scores: Scores) -> dict[str, list[str]]:
-    """Column → what can be said of it, as Markdown: the best variant, then every comparison by the primary metric.
+    """Column → what can be said of it, as Markdown: the best variant, then every comparison by the metric that is shown.
 
     Columns in which nothing is compared are left out.
     """
@@ -22,11 +23,11 @@ def sentences(scores: Scores) -> dict[str, list[str]]:
 
 
 def _column(scores: Scores, column: Column) -> Iterator[str]:
-    metric = TASKS[column.task].primary
+    metric = scores.metric(column.task)
     best, tied = scores.best(column, metric)
     if best:
         values = scores.values(column.cells[best], metric)
-        low, high = stats.interval(values)
+        low, high = scores.interval(column.cells[best], metric)
         rest = f"; not to be told from it: {_names(v for v in column.cells if v in tied)}" if tied else ""
         yield f"Best mean: {_names([best])}, {estimate(stats.mean(values), (high - low) / 2)} (n {len(values)}){rest}."
     comparisons = scores.comparisons(column, metric).values()
@@ -42,7 +43,8 @@ def _comparison(comparison: Comparison) -> str:
     digits = decimals(comparison.difference, (high - low) / 2)
     unit = f" {comparison.metric.unit}" if comparison.metric.unit else ""
     ends = f"95 % interval {fixed(low, digits)} to {fixed(high, digits)}, " if math.isfinite(low) else ""
-    pairs = f"{ends}{n} pair{'s' * (n != 1)}"
+    crossed = " of crossed seeds" if stats.are_crossed(comparison.seeds) else ""
+    pairs = f"{ends}{n} pair{'s' * (n != 1)}{crossed}"
     name = markdown(comparison.metric_name.replace("_", " "))
     return f"{who}: {name} {signed(comparison.difference, digits)}{unit} ({pairs}); {_judgement(comparison)}."
 
@@ -53,7 +55,9 @@ def _sensitivity(comparisons: list[Comparison]) -> Iterator[str]:
     if not known:
         return
     needed, family = known[0].pairs_needed, known[0].comparisons
-    found = [power.detectable_difference(c.spread, max(c.pairs, needed), family) for c in known]
+    found = [
+        c.detectable if c.pairs >= needed else power.detectable_difference(c.spread, needed, family) for c in known
+    ]
     digits, unit = decimals(min(found), min(found)), f" {known[0].metric.unit}" if known[0].metric.unit else ""
     ends = sorted({fixed(min(found), digits), fixed(max(found), digits)})
     few = f" (with {needed} pairs where there are fewer)" if any(c.pairs < needed for c in known) else ""
@@ -74,6 +78,24 @@ def _judgement(comparison: Comparison) -> str:
 
 def _names(variants: Iterator[str] | list[str]) -> str:
     return ", ".join(f"**{markdown(variant)}**" for variant in variants)
+
+
+def shown(scores: Scores) -> str:
+    """What every table, sentence and plot is of: ``Metrics are of the test split.``, and more where it is not the default."""
+    choice = scores.choice
+    if not scores.place:
+        return f"Metrics are of the {scores.split} split."
+    metric = f"The metric is {choice.metric.replace('_', ' ')}" if choice.metric else "Metrics are each task's own"
+    running = " Those of train are of networks while they trained." if scores.split == "train" else ""
+    return f"{metric}, of the {scores.split} split, {AGGREGATES[choice.aggregate]}.{running}"
+
+
+def commands(scores: Scores) -> list[str]:
+    """What makes the records and the report, to be typed; with the choice of what is shown, where it is not the default."""
+    file = shlex.quote(f"suites/{scores.plan.name}.yaml")
+    chosen = {"--metric": scores.choice.metric, "--aggregate": scores.choice.aggregate, "--split": scores.split}
+    options = "".join(f" {option} {value}" for option, value in chosen.items() if value) if scores.place else ""
+    return [f"bench run {file}", f"bench report {file}{options}"]
 
 
 def progress(scores: Scores) -> str:

@@ -32,14 +32,19 @@ def train_pass(run: Run, state: State, feed: Feed, length: Length, task: Task) -
         output = forward(state, x, recipe)
         loss = task.loss(output, y, recipe.loss, recipe.label_smoothing)
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if recipe.clip_norm is not None:
-            state.scaler.unscale_(state.optimizer)
-            clip_grad_norm_(state.model.parameters(), recipe.clip_norm)
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
+        optimizer_step(state, recipe)
         tally.add(loss, output, y)
         state.step += 1
     return tally
+
+
+def optimizer_step(state: State, recipe: Recipe) -> None:
+    """Moves the weights along the gradients, which the recipe may clip first."""
+    if recipe.clip_norm is not None:
+        state.scaler.unscale_(state.optimizer)
+        clip_grad_norm_(state.model.parameters(), recipe.clip_norm)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
 
 
 @torch.no_grad()

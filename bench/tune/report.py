@@ -32,9 +32,7 @@ def _section(tuned: Tuned, figures: dict[str, dict[str, bytes]]) -> Section:
         tuple(Entry((text,)) for text in header), tuple(tuple(Entry(tuple(t.split("\n"))) for t in row) for row in rows)
     )
     drawn = Markup().join(
-        figure(figures[f"search_{name}"]["svg"], caption)
-        for name, caption in CAPTIONS.items()
-        if f"search_{name}" in figures
+        figure(figures[f"search_{name}"], caption) for name, caption in CAPTIONS.items() if f"search_{name}" in figures
     )
     measured = "; ".join(f"{what}: {value}" for what, value in facts(r.environment for r in tuned.records).items())
     command = Markup("<p>To go on with it, or to see it again:</p><pre>bench tune {}</pre>").format(tuned.suite.name)

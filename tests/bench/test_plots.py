@@ -1,16 +1,29 @@
 import io
 import itertools
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
-from fake_records import cell_of, plan_of, realistic, record_of, run_of, scored
+from fake_predictions import write_all
+from fake_records import cell_of, failed, plan_of, realistic, record_of, run_of, scored
 from matplotlib import rcParams
 from PIL import Image
 
-from bench import plots
+from bench import plots, stats
 from bench.plots.style import COLOURS, looks, styled
+from bench.runs import Run, RunRecord, Seed
+from bench.suite import load_dict
+from bench.suite.plan import Plan, PlotName
+from bench.suite.schema import schema
 from bench.tables.scores import Scores
+
+OF_SCORES = ["scores", "learning_curves", "score_against_macs", "score_against_time"]
+OF_EXAMPLES = [
+    "confusion-digits", "coordinates-wave_source", "examples-digits", "examples-wave_source", "examples-tumour_phantom",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -18,18 +31,122 @@ def flagship() -> Scores:
     return Scores(*realistic())
 
 
-def test_all_figures_are_drawn_the_same_each_time(flagship: Scores) -> None:
-    first = plots.draw(flagship)
-    assert list(first) == ["scores", "learning_curves", "score_against_parameters"]
+@pytest.fixture(scope="module")
+def predictions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_all(realistic(variants=2, seeds=4, epochs=5)[1], tmp_path_factory.mktemp("predictions"))
+
+
+def test_every_plot_that_a_suite_may_name_is_drawn_by_something() -> None:
+    assert sorted([*plots.OF_SCORES, *plots.OF_EXAMPLES]) == sorted(get_args(PlotName))
+
+
+def test_all_figures_are_drawn_the_same_each_time(predictions: Path) -> None:
+    plan, records = realistic(variants=2, seeds=4, epochs=5)
+    first = plots.draw(Scores(plan, records), predictions)
+    assert list(first) == [*OF_SCORES, *OF_EXAMPLES]
     rcParams["axes.facecolor"] = "pink"  # a user's own setting changes nothing
     try:
-        assert plots.draw(Scores(*realistic())) == first
+        assert plots.draw(Scores(plan, records[::-1]), predictions) == first
     finally:
         rcParams["axes.facecolor"] = "white"
     for files in first.values():
         assert ET.fromstring(files["svg"]).tag == "{http://www.w3.org/2000/svg}svg"
         assert b"date" not in files["svg"]
-        assert Image.open(io.BytesIO(files["png"])).size[0] > 1000
+        assert Image.open(io.BytesIO(files["png"])).size[0] > 700
+
+
+@pytest.mark.parametrize(
+    ("wanted", "drawn"),
+    [
+        (("score_against_parameters", "ladder"), ["score_against_parameters", "ladder"]),
+        (("examples", "scores"), ["examples-digits", "examples-wave_source", "examples-tumour_phantom", "scores"]),
+        (("critical_difference", "sweeps"), []),  # there is nothing to draw them from
+        ((), []),
+    ],
+)
+def test_a_suite_says_which_it_wants_and_in_which_order(predictions: Path, wanted, drawn) -> None:
+    plan, records = realistic(variants=2, seeds=4, epochs=5)
+    scores = Scores(plan.model_copy(update={"plots": wanted}), records)
+    assert list(plots.draw(scores, predictions)) == drawn
+
+
+@pytest.mark.parametrize(
+    ("fields", "parents", "left_out"),
+    [
+        ({}, "aa", {"ladder"}),
+        ({}, "ab", set()),
+        ({"matched": "params"}, "aa", {"ladder", "score_against_parameters"}),
+        ({"matched": "macs"}, "ab", {"score_against_macs"}),
+    ],
+)
+def test_defaults_leave_out_what_would_say_nothing(fields, parents, left_out) -> None:
+    cells = [
+        cell_of(v, parent, [run_of(v, "digits", 0)], **fields)
+        for v, parent in zip("abc", [None, *parents], strict=True)
+    ]
+    assert set(get_args(PlotName)) - set(plots.defaults(Scores(plan_of(cells), []))) == left_out
+
+
+BASE = {
+    "data": {"name": "digits"}, "recipe": {"lr": 1e-3}, "budget": {"epochs": 2},
+    "network": {"block": "encoder", "widths": [4, 8], "stage": {"block": "conv"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", [None, [], ["ladder"], ["examples", "scores"]])
+def test_what_a_suite_wants_is_in_its_plan_and_in_no_runs_id(wanted: list[str] | None) -> None:
+    suite = load_dict({"base": BASE, "variants": {"a": {}}} | ({} if wanted is None else {"plots": wanted}))
+    assert suite.plan().plots == (None if wanted is None else tuple(wanted))
+    assert [run.id for run in suite.runs()] == [
+        run.id for run in load_dict({"base": BASE, "variants": {"a": {}}}).runs()
+    ]
+    assert Plan.model_validate_json(suite.plan().model_dump_json()) == suite.plan()
+
+
+def test_editors_know_the_names_of_the_plots() -> None:
+    array, null = schema()["properties"]["plots"]["anyOf"]
+    assert array["items"]["enum"] == list(get_args(PlotName))
+    assert null == {"type": "null"}
+
+
+def situations() -> Iterator[tuple[str, Plan, list[RunRecord]]]:
+    plan, records = realistic(variants=3, seeds=4, epochs=5)
+    yield "none", plan, []
+    yield "one record", plan, records[:1]
+    yield "all failed", plan, [failed(record) for record in records]
+    without = {"metrics": {"validation": {}, "test": {"accuracy": None}}, "measured": {"train_s": None}, "curves": {}}
+    yield "nothing measured", plan, [record.model_copy(update=without) for record in records]
+    holes = {"validation/accuracy": [None] * 5, "validation/distance": [], "validation/dice": [0.5, None, 0.7]}
+    yield "curves of nulls", plan, [record.model_copy(update={"curves": holes}) for record in records]
+    free = {"cost": {"params": 0, "params_live": 0, "macs": 0}}
+    yield "networks that cost nothing", plan, [record.model_copy(update=free) for record in records]
+    yield "only one variant", *realistic(variants=1, seeds=2, epochs=3)
+    names = ["<b>$x$</b>", "a very long name that says everything about what was changed in it " * 2]
+    yield "names", *scored({name: [0.8, 0.9, 0.85] for name in names})
+    yield "equal scores", *scored({name: [0.5, 0.5, 0.5] for name in "abc"})
+    cells = [cell_of("a", None, crossed("a")), cell_of("b", "a", crossed("b"))]
+    crossings = [record_of(run, {"accuracy": 0.1 * run.seed.init}) for cell in "ab" for run in crossed(cell)]
+    yield "crossed seeds", plan_of(cells), crossings
+
+
+def crossed(variant: str) -> list[Run]:
+    return [
+        run_of(variant, "digits", 0).model_copy(update={"seed": Seed(init=init, data=data)})
+        for init in range(3)
+        for data in range(3)
+    ]
+
+
+@pytest.mark.parametrize(("plan", "records"), [pytest.param(p, r, id=name) for name, p, r in situations()])
+def test_whatever_is_recorded_every_plot_is_drawn_or_left_out(
+    plan: Plan, records: list[RunRecord], tmp_path: Path
+) -> None:
+    scores = Scores(plan.model_copy(update={"plots": get_args(PlotName)}), records)
+    done = [record for record in records if record.status == "done"][:3]  # pictures of more take their time
+    drawn = plots.draw(scores, write_all(done, tmp_path))
+    has_scores = any(value is not None for r in done for value in r.metrics.get("test", {}).values())
+    assert ("scores" in drawn) == has_scores
+    assert any(name.startswith("examples-") for name in drawn) == bool(done)
 
 
 def test_every_run_mean_and_interval_is_in_its_panel(flagship: Scores) -> None:
@@ -53,33 +170,19 @@ def test_a_mean_curve_ends_with_the_shortest_run(flagship: Scores) -> None:
     assert len(figure.axes[1].lines[0].get_xdata()) == 20
 
 
-def test_sizes_that_differ_by_little_have_readable_ticks(flagship: Scores) -> None:
+def test_the_band_of_crossed_seeds_is_wider_than_if_they_were_independent() -> None:
+    runs = crossed("a")
+    curves = np.array([[0.1 * run.seed.init + 0.01 * run.seed.data + 0.001 * i] for i, run in enumerate(runs)])
+    records = [
+        record_of(r, {"accuracy": 0.5}, {"validation/accuracy": c}) for r, c in zip(runs, curves.tolist(), strict=True)
+    ]
     with styled():
-        figure = plots.score_against_parameters(flagship)
-        figure.draw_without_rendering()
-    for ax in figure.axes:
-        labels = [label.get_text() for label in ax.get_xticklabels()]
-        assert 2 <= len(labels) <= 5
-        assert all(label.endswith("k") for label in labels)
-
-
-@pytest.mark.parametrize("factor", [1, 1.5, 10, 1000, 10**6])
-def test_sizes_of_any_range_stay_inside_the_axis(factor: float) -> None:
-    sizes = [100, int(100 * factor)]
-    cells = [cell_of(f"v{i}", None, [run_of(f"v{i}", "digits", 0)], params_live=size) for i, size in enumerate(sizes)]
-    scores = Scores(plan_of(cells), [])
-    runs = [run_of(f"v{i}", "digits", 0) for i in range(2)]
-    costs = [{"params": size, "params_live": size, "macs": 1} for size in sizes]
-    scores = Scores(
-        scores.plan,
-        [record_of(run, {"accuracy": 0.9}).model_copy(update={"cost": c}) for run, c in zip(runs, costs, strict=True)],
-    )
-    with styled():
-        figure = plots.score_against_parameters(scores)
-    (ax,) = figure.axes
-    low, high = ax.get_xlim()
-    assert low < min(sizes) <= max(sizes) < high
-    assert 1 <= len(ax.get_xticks()) <= 6
+        figure = plots.learning_curves(Scores(plan_of([cell_of("a", None, runs)]), records))
+    (band,) = figure.axes[0].collections
+    drawn = np.ptp(band.get_paths()[0].vertices[:, 1])
+    wide, narrow = stats.t_interval(curves, seeds=[(r.seed.init, r.seed.data) for r in runs]), stats.t_interval(curves)
+    assert drawn == pytest.approx(wide.high[0] - wide.low[0])
+    assert drawn > 1.5 * (narrow.high[0] - narrow.low[0])
 
 
 def test_looks_never_repeat_and_neighbours_differ_in_every_way() -> None:
@@ -98,12 +201,10 @@ def test_neighbouring_colours_differ_in_lightness() -> None:
     assert np.abs(np.diff(grey)).min() > 0.04
 
 
-@pytest.mark.parametrize("records", [0, 1])
-def test_few_records(records: int) -> None:
+@pytest.mark.parametrize(("records", "drawn"), [(0, []), (1, ["scores"])])
+def test_few_records(records: int, drawn: list[str]) -> None:
     plan, every = scored({"conv": [0.8, 0.9], "a $x$ | <b>": [0.7, 0.8]})
-    assert list(plots.draw(Scores(plan, every[:records]))) == (
-        ["scores", "score_against_parameters"] if records else []
-    )
+    assert list(plots.draw(Scores(plan, every[:records]))) == drawn
 
 
 def test_a_null_in_a_curve_is_a_gap() -> None:

@@ -1,17 +1,25 @@
+import io
+import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from fake_records import ENVIRONMENT, failed, plan_of, realistic, scored
 
-from bench.plots import PLOTS
 from bench.report import report
-from bench.report.page import CAPTIONS
+from bench.report.captions import CAPTIONS, captions
 from bench.runs import RunRecord
+from bench.stats import interval
 from bench.store import StoreError
+from bench.suite.plan import PlotName
+from bench.tables.frames import runs_frame
+from bench.tables.parquet import parquet
 from bench.tables.scores import Scores
 from bench.tables.sentences import mixtures, sentences
+from bench.text import estimate
 
 CONV = [0.81, 0.84, 0.79, 0.90, 0.85, 0.83, 0.88, 0.80]
 BETTER = [score + gain for score, gain in zip(CONV, [0.02, 0.03, 0.01, 0.02, 0.04, 0.02, 0.03, 0.02], strict=True)]
@@ -27,13 +35,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_file_is_written_and_linked(made: Path) -> None:
     files = {file.relative_to(made).as_posix() for file in made.rglob("*.*") if not file.name.startswith(".")}
-    assert files == {"README.md", "report.html", "tables/comparison.md", "tables/scores.csv", "tables/runs.csv"} | {
-        f"plots/{name}.{kind}" for name in set(PLOTS) - {"sweeps"} for kind in ("svg", "png")
-    }
+    plots = {file for file in files if file.startswith("plots/")}
+    tables = {f"tables/{name}" for name in ("comparison.md", "comparison.tex", "scores.csv", "runs.csv")}
+    assert files - plots == {"README.md", "report.html", "runs.parquet"} | tables
+    assert {Path(plot).stem for plot in plots} >= {"scores", "learning_curves", "score_against_macs"}
+    assert plots == {f"plots/{Path(plot).stem}.{kind}" for plot in plots for kind in ("svg", "png")}
     linked = re.findall(r"\]\((.*?)\)", (made / "README.md").read_text())
-    assert len(linked) == 5
+    assert len(linked) == len(plots) / 2 + 4
     assert all((made / link).is_file() for link in linked)
-    assert list(CAPTIONS) == list(PLOTS)
+
+
+def test_every_plot_has_a_caption() -> None:
+    assert set(CAPTIONS) == set(get_args(PlotName))
+    assert captions(["examples-digits", "scores"]) == {
+        "examples-digits": CAPTIONS["examples"],
+        "scores": CAPTIONS["scores"],
+    }
 
 
 def test_the_readme_says_what_was_asked_how_sure_and_on_what(made: Path) -> None:
@@ -55,6 +72,43 @@ def test_csv_holds_the_same_numbers(made: Path) -> None:
     assert len(runs) == 144
     means = runs[runs["data.name"] == "wave_source"].groupby("variant")["metrics.test.distance"].mean()
     assert means["plain conv"] == pytest.approx(row["mean"])
+
+
+def test_parquet_reads_back_to_the_numbers_of_the_readme(made: Path) -> None:
+    frame = pd.read_parquet(made / "runs.parquet")
+    done = frame[(frame["status"] == "done") & (frame["data.name"] == "tumour_phantom")]
+    rows = (made / "README.md").read_text().splitlines()
+    for variant, dice in done.groupby("variant")["metrics.test.dice"]:
+        low, high = interval(dice.to_numpy())
+        row = next(line for line in rows if line.startswith((f"| {variant}<br>", f"| {variant} |")))
+        assert f"{estimate(dice.mean(), (high - low) / 2)}" in row.split(" | ")[3]
+    assert (frame["recipe.lr"].dropna() == 1e-3).all()
+    assert (frame["status"] == "missing").sum() == 1
+
+
+def test_parquet_is_equal_bytes_for_equal_runs(made: Path) -> None:
+    plan, records = realistic()
+    assert parquet(runs_frame(plan, records)) == (made / "runs.parquet").read_bytes()
+
+
+MIXED: list[tuple[list[object], str, list[object]]] = [
+    ([True, None, False], "bool", [True, None, False]),
+    ([3, None, 4], "int64", [3, None, 4]),
+    ([1, 2.5, None], "double", [1.0, 2.5, None]),
+    (["a", None, "b"], "string", ["a", None, "b"]),
+    ([1, "a", None], "string", ["1", '"a"', None]),
+    ([True, 1, 0.5], "string", ["true", "1", "0.5"]),
+    ([2**64, 1, None], "string", [str(2**64), "1", None]),
+    ([None, None, None], "bool", [None, None, None]),
+]
+
+
+@pytest.mark.parametrize(("values", "kind", "read"), MIXED)
+def test_a_column_of_mixed_settings_has_one_type(values: list[object], kind: str, read: list[object]) -> None:
+    frame = pd.DataFrame({"setting": pd.Series(values, dtype=object)})
+    written = pq.read_table(io.BytesIO(parquet(frame)))
+    assert written["setting"].to_pylist() == read
+    assert str(written.schema.field("setting").type).removeprefix("large_") == kind
 
 
 def test_equal_input_touches_nothing_and_a_lost_file_comes_back(tmp_path: Path) -> None:
@@ -80,6 +134,24 @@ def test_new_records_change_the_report(tmp_path: Path) -> None:
     assert "15 of 16 runs done, 1 not run yet" in (tmp_path / "README.md").read_text()
     report(plan, records, tmp_path)
     assert "16 of 16 runs done. " in (tmp_path / "README.md").read_text()
+
+
+def test_a_plot_that_has_nothing_to_show_any_more_goes_and_nothing_else_does(tmp_path: Path) -> None:
+    plan, records = realistic()
+    report(plan, records, tmp_path)
+    (tmp_path / "plots" / "mine.svg").write_text("not of the report")
+    stamp = tmp_path / ".report.json"
+    outside = tmp_path.parent / "outside.txt"
+    outside.write_text("kept")
+    assert (tmp_path / "plots" / "learning_curves.svg").exists()
+    without = [record.model_copy(update={"curves": {}}) for record in records]
+    report(plan, without, tmp_path)
+    assert not (tmp_path / "plots" / "learning_curves.svg").exists()
+    assert (tmp_path / "plots" / "mine.svg").exists()
+    forged = json.loads(stamp.read_text())
+    stamp.write_text(json.dumps({**forged, "made_from": "", "files": [*forged["files"], "../outside.txt"]}))
+    report(plan, without, tmp_path)
+    assert outside.read_text() == "kept"
 
 
 @pytest.mark.parametrize("stamp", ["", "{}", "[]", '{"made_from": 1}'])

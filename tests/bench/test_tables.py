@@ -51,9 +51,22 @@ def test_an_entry_says_everything() -> None:
         "0.861 ± 0.036 ★, n 8",
         "Δ +0.0238 [0.0161, 0.0314]",
         "p 0.0078, better",
-        "20.3k params (20.1k live), 1.23M MACs, 7.6 s",
+        "20.3k params (20.1k live), 1.23M MACs",
+        "trained in 7.6 s",
     ]
     assert lines_of(plan, records, "conv")[0] == "0.838 ± 0.032, n 8"
+
+
+def test_peak_memory_is_the_median_of_the_runs_that_have_one() -> None:
+    plan, records = scored({"conv": CONV[:4]})
+    peaks = [9_000_000, None, 1_500_000_000, 12_340_000]
+    records = [
+        record.model_copy(update={"measured": record.measured | {"peak_memory_bytes": peak}})
+        for record, peak in zip(records, peaks, strict=True)
+    ]
+    assert rows_of(plan, records)["conv"]["peak_memory_bytes"] == 12_340_000
+    assert lines_of(plan, records, "conv")[-1] == "trained in 5.6 s, peak 12.3 MB"
+    assert lines_of(plan, records[2:3], "conv")[2] == "trained in 6.1 s, peak 1.5 GB"
 
 
 def test_where_less_is_better() -> None:
@@ -153,15 +166,42 @@ def test_validation_where_there_is_no_test() -> None:
     assert rows_of(plan, records)["conv"]["mean"] == 0.5
 
 
-def test_columns_are_grid_points_and_wrap() -> None:
+def on_a_grid(*variants: str) -> Scores:
     cells, records = [], []
     for lr in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):
-        run = run_of("conv", "digits", 0, lr=lr)
-        cells.append(cell_of("conv", None, [run], grid={"task": "digits", "recipe.lr": lr}))
-        records.append(record_of(run, {"accuracy": 0.9}))
-    first, second = comparison_tables(Scores(plan_of(cells), records))
+        for variant in variants:
+            run = run_of(variant, "digits", 0, lr=lr)
+            cells.append(cell_of(variant, None, [run], grid={"task": "digits", "recipe.lr": lr}))
+            records.append(record_of(run, {"accuracy": 0.9 - lr / 10}))
+    return Scores(plan_of(cells), records)
+
+
+def test_columns_are_grid_points_and_wrap() -> None:
+    first, second = comparison_tables(on_a_grid("conv", "residual"))
     assert [entry.lines[0] for entry in first.header[1:]] == [f"digits, lr {lr}" for lr in (0.0001, 0.001, 0.01, 0.1)]
     assert len(second.header) == 2
+
+
+def test_a_lone_variant_has_a_row_for_each_point_where_there_are_many() -> None:
+    (table,) = comparison_tables(on_a_grid("conv"))
+    assert [entry.lines for entry in table.header] == [("data and grid",), ("conv",)]
+    assert [(row[0].lines, row[1].lines[0]) for row in table.rows] == [
+        ((f"digits, lr {lr}", "accuracy ↑"), f"{score}, n 1")
+        for lr, score in ((0.0001, "0.9000"), (0.001, "0.8999"), (0.01, "0.8990"), (0.1, "0.8900"), (1.0, "0.8000"))
+    ]
+    (few,) = comparison_tables(on_a_grid("conv"), columns=5)
+    assert (len(few.header), len(few.rows)) == (6, 1)
+
+
+def test_the_base_of_a_sweep_says_what_it_is() -> None:
+    cells = []
+    for grid in ({}, {"recipe.lr": 0.1}, {"recipe.batch_size": 4}):
+        sweep = {"recipe.lr": 0.01, "recipe.batch_size": 16} | grid
+        cells.append(cell_of("conv", None, [run_of("conv", "digits", 0, **{str(grid): 1})], grid=grid, sweep=sweep))
+    (table,) = comparison_tables(Scores(plan_of(cells), []), columns=2)
+    assert [row[0].lines[:-1] for row in table.rows] == [
+        ("digits", "base: lr 0.01, batch_size 16"), ("digits, lr 0.1",), ("digits, batch_size 4",),
+    ]  # fmt: skip
 
 
 def test_columns_of_equal_short_names_are_told_apart() -> None:

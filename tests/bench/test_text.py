@@ -35,6 +35,14 @@ def test_count(value: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (950, "950 B"), (12_340, "12.3 kB"), (37_462_016, "37.5 MB"), (1.5e9, "1.5 GB"), (math.nan, "–")],
+)
+def test_memory(size: float, shown: str) -> None:
+    assert text.memory(size) == shown
+
+
+@pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0.0123, "12.3 ms"), (0.85, "850 ms"), (0.9996, "1.0 s"), (4.12, "4.1 s"), (59.96, "1 min 00 s"), (130, "2 min 10 s"),
      (3599.7, "1 h 00 min"), (3900, "1 h 05 min"), (math.nan, "–")],

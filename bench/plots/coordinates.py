@@ -1,0 +1,74 @@
+"""Predicted against true coordinates."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.plots.kept import Kept
+from bench.plots.style import COLOURS, facets, handles_below, shortened
+from bench.tables.scores import Column
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+AXES: tuple[tuple[str, str, str, Any], ...] = (("x", COLOURS[0], "o", "-"), ("y", COLOURS[1], "^", (0, (5, 1.5))))
+
+
+def coordinates(column: Column, found: dict[str, Kept]) -> "Figure | None":
+    """A panel a variant: x and y of test examples with their least-squares lines; on the grey diagonal they would be right.
+
+    A line flatter than the diagonal is a network that keeps to the middle.
+    """
+    found = {variant: kept for variant, kept in found.items() if "sample_target" in kept.arrays}
+    if not found:
+        return None
+    figure, axes = facets([f"{variant}, seed {kept.seed.init}" for variant, kept in found.items()], 3.2)
+    ends = _ends(found)
+    for ax, kept in zip(axes, found.values(), strict=True):
+        _scatter(ax, kept, ends)
+    n = max(len(kept.arrays["sample_target"]) for kept in found.values())
+    figure.suptitle(f"{shortened(column.label, 60)}: {n} test examples", fontsize=10, x=0.01, ha="left")
+    _legend(figure)
+    return figure
+
+
+def _ends(found: dict[str, Kept]) -> tuple[float, float]:
+    """Of all panels' axes: what holds every true coordinate, and as much room again as a sixth of it for predictions."""
+    targets = np.concatenate([kept.arrays["sample_target"].ravel() for kept in found.values()])
+    low, high = float(targets.min()), float(targets.max())
+    room = (high - low) / 6 or 1.0
+    return low - room, high + room
+
+
+def _scatter(ax: "Axes", kept: Kept, ends: tuple[float, float]) -> None:
+    import seaborn
+
+    target, predicted = kept.arrays["sample_target"], kept.arrays["sample_prediction"]
+    ax.plot(ends, ends, color="#999999", linewidth=1, zorder=1)
+    for axis, (_, colour, marker, dashes) in enumerate(AXES):
+        finite = np.isfinite(predicted[:, axis])
+        true, guess = target[finite, axis], np.clip(predicted[finite, axis], *ends)
+        ax.plot(true, guess, marker, color=colour, markersize=3.2, alpha=0.5, markeredgewidth=0, zorder=2)
+        if len(set(true.tolist())) > 1:
+            seaborn.regplot(
+                x=true, y=guess, ax=ax, ci=None, scatter=False, truncate=True, color=colour,
+                line_kws={"linewidth": 1.6, "linestyle": dashes, "zorder": 3},
+            )  # fmt: skip
+    ax.set_xlim(*ends)
+    ax.set_ylim(*ends)
+    ax.set_aspect("equal")
+    ax.locator_params(nbins=4)
+    ax.set_xlabel("true (px)")
+    ax.set_ylabel("predicted (px)")
+
+
+def _legend(figure: "Figure") -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle=dashes, markersize=5, label=name)
+        for name, colour, marker, dashes in AXES
+    ]
+    handles.append(Line2D([], [], color="#999999", linewidth=1, label="predicted = true"))
+    handles_below(figure, handles, handle_length=3.2)

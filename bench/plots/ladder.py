@@ -1,0 +1,154 @@
+"""The additive ladder: what each variant adds to the one it is made from, as a waterfall of paired differences."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench import stats
+from bench.plots.strips import scored
+from bench.plots.style import cross, facets, handles_below, looks, reach, shortened
+from bench.suite.plan import PlanCell
+from bench.tables.comparison import Comparison
+from bench.tables.scores import Column, Scores
+from bench.text import decimals, signed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BETTER, WORSE, GHOST = "#56B4E9", "#E69F00", "#333333"
+HATCH = "////"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A variant's bar: from where its parent stands to where it stands, or nowhere (NaN) where no seed has both."""
+
+    variant: str
+    start: float
+    end: float
+    comparison: Comparison | None
+    documented: float | None = None
+    """What a document says the step is."""
+
+
+def is_ladder(scores: Scores) -> bool:
+    """Whether some variant is made from one that is itself made from another: a flat comparison is no ladder."""
+    return any(
+        (parent := column.cells.get(cell.parent or "")) is not None and parent.parent in column.cells
+        for column in scores.columns
+        for cell in column.cells.values()
+    )
+
+
+def ladder(scores: Scores) -> "Figure | None":
+    """A panel a column, a row a variant below its parent: a bar as long as the mean paired difference, with its 95 % interval.
+
+    It starts where the parent's ends (a variant without parent: its own mean and interval). Where documents give the values of
+    both, a dashed outline is as long as the documented step.
+    """
+    columns = [column for column in scored(scores) if len(column.cells) > 1]
+    if not columns:
+        return None
+    rows = list(dict.fromkeys(variant for column in columns for variant in _downwards(column.cells)))
+    figure, axes = facets([column.label for column in columns], 0.9 + 0.36 * len(rows), share_y=True)
+    axes[0].set_yticks(range(len(rows)), [shortened(variant, 28) for variant in rows])
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    climbed = [steps(scores, column) for column in columns]
+    for ax, column, found in zip(axes, columns, climbed, strict=True):
+        _waterfall(ax, scores, column, found, rows)
+    documented = any(step.documented is not None for found in climbed for step in found)
+    _legend(figure, _sources(scores) if documented else "")
+    return figure
+
+
+def steps(scores: Scores, column: Column) -> list[Step]:
+    """The column's variants, each after the one it is made from."""
+    metric = scores.metric(column.task)
+    compared, levels, found = scores.comparisons(column, metric), dict[str, float](), []
+    for variant in _downwards(column.cells):
+        cell, comparison = column.cells[variant], compared.get(variant)
+        start = levels.get(cell.parent or "", math.nan)
+        end = start + comparison.difference if comparison and comparison.pairs else math.nan
+        own = float(stats.mean(scores.values(cell, metric)))
+        levels[variant] = own if math.isnan(end) else end
+        values = [_documented(scores, column.cells.get(name), metric) for name in (cell.parent or "", variant)]
+        documented = values[1] - values[0] if values[0] is not None and values[1] is not None else None
+        found.append(Step(variant, start, end, comparison, documented))
+    return found
+
+
+def _downwards(cells: Mapping[str, PlanCell]) -> Iterator[str]:
+    """Depth first: a variant, then what is made from it."""
+    children: dict[str | None, list[str]] = {}
+    for variant, cell in cells.items():
+        children.setdefault(cell.parent if cell.parent in cells else None, []).append(variant)
+    waiting = children.get(None, [])[::-1]
+    while waiting:
+        variant = waiting.pop()
+        yield variant
+        waiting += children.get(variant, [])[::-1]
+
+
+def _documented(scores: Scores, cell: PlanCell | None, metric: str) -> float | None:
+    """The value that a claim has for a cell; None without one."""
+    for claim in scores.plan.claims:
+        here = cell is not None and claim.variant == cell.variant and claim.grid.items() <= cell.grid.items()
+        if here and claim.metric == metric and claim.value is not None:
+            return claim.value
+    return None
+
+
+def _sources(scores: Scores) -> str:
+    """What the documents of the claims measured on."""
+    return ", ".join(dict.fromkeys(claim.data for claim in scores.plan.claims if claim.value is not None))
+
+
+def _waterfall(ax: "Axes", scores: Scores, column: Column, found: list[Step], rows: list[str]) -> None:
+    metric = scores.metric(column.task)
+    for step in found:
+        row, cell = rows.index(step.variant), column.cells[step.variant]
+        values = scores.values(cell, metric)
+        if not math.isnan(step.end):
+            _bar(ax, step, row, rows.index(cell.parent or ""))
+        elif len(values):
+            cross(ax, looks(scores.variants)[step.variant], stats.mean(values), row, x=scores.interval(cell, metric))
+        if step.documented is not None and not math.isnan(step.start):
+            ax.barh(
+                row + 0.34, step.documented, left=step.start, height=0.14, facecolor="none", edgecolor=GHOST, linewidth=0.9,
+                linestyle=(0, (2, 1.2)), label="documented",
+            )  # fmt: skip
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(scores.label(column.task))
+
+
+def _bar(ax: "Axes", step: Step, row: int, parent: int) -> None:
+    """The difference as a bar with its interval, tied to the parent's row by a thin line; its value stands at the right."""
+    comparison = step.comparison
+    assert comparison is not None, "a step that ends somewhere is a comparison"
+    gain = comparison.difference if comparison.metric.direction == "max" else -comparison.difference
+    colour, hatch = (BETTER, None) if gain >= 0 else (WORSE, HATCH)
+    ax.barh(
+        row, comparison.difference, left=step.start, height=0.5, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0,
+        zorder=2, label="step",
+    )  # fmt: skip
+    low, high = comparison.interval
+    half = reach(comparison.difference, comparison.interval)
+    ax.errorbar(step.end, row, xerr=half, color="black", capsize=2.5, elinewidth=1.2, zorder=3)
+    ax.plot([step.start, step.start], [parent, row + 0.25], color="#888888", linewidth=0.7, zorder=1)
+    text = signed(comparison.difference, decimals(comparison.difference, (high - low) / 2))
+    ax.text(1.02, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color="#222222")
+
+
+def _legend(figure: "Figure", sources: str) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(facecolor=BETTER, label="better than its parent"),
+        Patch(facecolor=WORSE, edgecolor="white", linewidth=0, hatch=HATCH, label="worse"),
+    ]
+    if sources:
+        label = f"documented step ({shortened(sources, 40)})"
+        handles.append(Patch(facecolor="none", edgecolor=GHOST, linestyle=(0, (2, 1.2)), label=label))
+    handles_below(figure, handles)

@@ -1,0 +1,51 @@
+"""What runs would have kept of their test split: files as bench.train.predictions writes them, with made-up numbers."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from fake_records import TASK_OF
+
+from bench.runs import RunRecord
+
+RANKS = ["worst"] * 4 + ["median"] * 4 + ["best"] * 4
+
+
+def arrays_of(task: str, seed: int = 0, channels: int = 1, side: int = 12, ranks: list[str] = RANKS) -> dict:
+    rng, n = np.random.default_rng(seed), len(ranks)
+    arrays = {
+        "rank": np.array(ranks), "index": np.arange(n), "classes": np.array(["small", "middle", "large"]),
+        "input": rng.random((n, channels, side, side), dtype=np.float32),
+    }  # fmt: skip
+    if task == "classification":
+        target = rng.integers(0, 3, n)
+        prediction = rng.dirichlet(np.ones(3), n).astype(np.float32)
+        arrays |= {"target": target, "prediction": prediction, "score": np.sort(prediction[np.arange(n), target])}
+        arrays["confusion"] = np.array([[20, 1, 0], [2, 15, 3], [0, 0, 0]])
+    elif task == "regression":
+        target = rng.random((n, 2), dtype=np.float32) * side
+        prediction = target + rng.normal(size=(n, 2)).astype(np.float32)
+        arrays |= {
+            "target": target,
+            "prediction": prediction,
+            "score": np.sort(np.hypot(*(prediction - target).T))[::-1],
+        }
+        sample = rng.random((30, 2), dtype=np.float32) * side
+        arrays |= {"sample_target": sample, "sample_prediction": 0.5 * sample + side / 4}
+    else:
+        target = np.zeros((n, 1, side, side), dtype=np.uint8)
+        target[:, :, 3:8, 4:9] = 1
+        prediction = np.where(target, 0.9, 0.1).astype(np.float32)
+        prediction[0], target[-1], prediction[-1] = 0.0, 0, 0.0
+        arrays |= {"target": target, "prediction": prediction, "score": np.linspace(0, 1, n)}
+    return arrays
+
+
+def write_all(records: Iterable[RunRecord], folder: Path, **fields: int) -> Path:
+    """A file for each record that is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for record in records:
+        if record.status == "done":
+            task = TASK_OF[record.run.data["name"]]
+            np.savez_compressed(folder / f"{record.id}.npz", **arrays_of(task, record.run.seed.init, **fields))
+    return folder
