@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import main
+from bench.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,16 +20,26 @@ def at_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_help_needs_no_torch() -> None:
     heavy = "torch", "pandas", "pydantic", "matplotlib", "numpy"
-    code = f"import sys; from bench.cli import main; main(['--help']); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys; from bench.cli import app, main; main(['--help']); print([m for m in {heavy} if m in sys.modules])"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"
     assert "bench run suites/ablation.yaml" in output
 
 
-@pytest.mark.parametrize("command", ["run", "check", "report", "list", "schema"])
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
+def test_the_readme_lists_every_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [command for command in COMMANDS if f"| `bench {command}" not in readme] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
-    assert f"Usage: bench {command}" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert f"Usage: bench {command}" in output
+    assert f"bench {command}" in output.partition("Example")[2]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +51,13 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         (["run", "smoke", "--only", "residul"], "did you mean 'residual'"),
         (["run", "smoke", "--workers", "0"], "--workers"),
         (["run", "smoke", "--plugin", "nowhere.py"], "nowhere.py does not exist"),
+        (["report", "smoke", "--metric", "acuracy"], "did you mean 'accuracy'"),
+        (["report", "smoke", "--aggregate", "final", "--split", "test"], "looks at test once"),
+        (["tune", "smoke"], "has nothing to search"),
+        (["analyze", "classics", "--variant", "LeNet5"], "did you mean 'LeNet-5'"),
+        (["claims", "--document", "wavpool-slide"], "did you mean 'wavpool-slides'"),
+        (["claims", "--verdict", "exakt"], "did you mean 'exact'"),
+        (["compare", "nowhere", "HEAD"], "neither a folder nor a git revision"),
         (["list", "data", "--out", "x.png"], "--show"),
         (["list", "data", "--show", "digts"], "did you mean 'digits'"),
         (["list", "data", "--show", "digits", "--set", "size"], "OPTION=VALUE"),
