@@ -52,12 +52,8 @@ def draw(scores: Scores, predictions: Path | None = None) -> dict[str, dict[str,
 
 
 def defaults(scores: Scores) -> list[str]:
-    """Every plot but those that would say nothing: a ladder of a flat comparison, the score against what was made equal."""
-    matched = {cell.matched for cell in scores.plan.cells}
-    without = set() if is_ladder(scores) else {"ladder"}
-    without |= {"score_against_parameters"} if matched == {"params"} else set()
-    without |= {"score_against_macs"} if matched == {"macs"} else set()
-    return [name for name in get_args(PlotName) if name not in without]
+    """Every plot but a ladder of a flat comparison, which would say nothing."""
+    return [name for name in get_args(PlotName) if name != "ladder" or is_ladder(scores)]
 
 
 def _figures(scores: Scores, predictions: Path | None) -> Iterator[tuple[str, "Figure | None"]]:
