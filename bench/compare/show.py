@@ -24,7 +24,7 @@ LEGEND = (
     "5 % of comparisons). Equivalent: shown to lie within the margin; better: the gain is shown to exceed it (each row by "
     "itself). Counts have no spread."
 )
-COSTS = {*COUNTED.values(), *MEASURED.values()}
+COSTS = {*COUNTED.values(), *MEASURED.values(), "latency", "peak memory of a step"}
 
 
 def as_table(changes: Sequence[Change]) -> Table:

@@ -1,0 +1,140 @@
+"""Documented times and memory beside measured ones: hardware named on both sides, a verdict only where it can be given."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from bench.profile.intervals import median_interval
+from bench.profile.measure import summary
+from bench.runs import RunRecord
+from bench.store import Store
+from bench.suite import Suite
+from bench.suite.hardware import Hardware
+from bench.suite.plan import PlanCell
+
+Verdict = Literal["reproduced", "differs", "inconclusive", "other hardware", "not measured"]
+
+
+class Estimate(NamedTuple):
+    """A measured value and its 95 % interval; a peak of memory is exact."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A documented figure, what was measured of it, and what can be said."""
+
+    figure: Hardware
+    place: str
+    """Where in the grid it was measured; empty where the suite has none."""
+    measured: Estimate | None
+    """In the figure's unit."""
+    here: str
+    """What it was measured on."""
+    verdict: Verdict
+
+
+def beside(figures: Iterable[Hardware], records: Iterable[RunRecord], cells: Mapping[str, PlanCell]) -> list[Beside]:
+    """Each figure beside every record that measured the same; ``cells`` is run id → cell, as ``Profiled.cells``.
+
+    Times and memory get a verdict only on the document's own hardware, ratios anywhere: reproduced where the 95 % interval
+    lies within what is documented, differs where it lies outside, else inconclusive.
+    """
+    done = [record for record in records if record.status == "done" and record.run.id in cells]
+    return [one for figure in figures for one in _beside(figure, done, cells)]
+
+
+def of_results(suite: Suite, folder: Path) -> list[Beside]:
+    """Every documented figure of a suite beside what is recorded in its results folder; nothing is measured."""
+    cells = {cell.ids[0]: cell for cell in suite.plan().cells}
+    return beside(suite.hardware, (r for r in Store(folder).records() if r.kind == "profile"), cells)
+
+
+def _beside(figure: Hardware, done: Sequence[RunRecord], cells: Mapping[str, PlanCell]) -> list[Beside]:
+    found = [
+        Beside(figure, _place(cells[record.run.id]), estimate, _hardware(record), _verdict(figure, estimate, record))
+        for record in _of(figure, done, cells)
+        if (estimate := _estimate(figure, record, done, cells))
+    ]
+    return found or [Beside(figure, "", None, "", "not measured")]
+
+
+def _of(figure: Hardware, done: Sequence[RunRecord], cells: Mapping[str, PlanCell]) -> Iterator[RunRecord]:
+    for record in done:
+        cell = cells[record.run.id]
+        place = {**cell.sweep, **cell.grid}
+        is_there = all(axis in place and place[axis] == point for axis, point in figure.grid.items())
+        if cell.variant == figure.variant and is_there and record.setting and figure.is_under(record.setting):
+            yield record
+
+
+def _estimate(
+    figure: Hardware, record: RunRecord, done: Sequence[RunRecord], cells: Mapping[str, PlanCell]
+) -> Estimate | None:
+    values = _values(figure, record)
+    if figure.over is None:
+        return _estimated(values)
+    cell, setting = cells[record.run.id], record.setting
+    assert setting is not None, "a profile has its setting"
+    wanted = setting.model_copy(update={"precision": figure.over.precision or setting.precision})
+    for other in done:
+        theirs = cells[other.run.id]
+        same_place = (theirs.grid, theirs.sweep) == (cell.grid, cell.sweep)
+        if theirs.variant == (figure.over.variant or figure.variant) and same_place and other.setting == wanted:
+            return _estimated([a / b for a, b in zip(values, _values(figure, other), strict=False)])  # round by round
+    return None
+
+
+def _values(figure: Hardware, record: RunRecord) -> list[float]:
+    """The quantity, round by round; of memory one number."""
+    match figure.quantity:
+        case "peak_memory_gb":
+            return [record.measured["memory"]["peak_bytes"] / 1e9]
+        case "activation_memory_gb":
+            return [record.measured["memory"]["activation_bytes"] / 1e9]
+    seconds = step_medians(record)
+    if figure.quantity == "latency_ms":
+        return [1000 * s for s in seconds]
+    assert record.setting is not None, "a profile has its setting"
+    return [record.setting.batch / s for s in seconds]
+
+
+def step_medians(record: RunRecord) -> list[float]:
+    """Seconds of a step: the median of each round."""
+    rounds = zip(*record.measured["samples"].values(), strict=True)
+    return [summary([list(map(sum, zip(*phases, strict=True)))])["median"] for phases in rounds]
+
+
+def _estimated(values: Sequence[float]) -> Estimate:
+    middle = summary([[value] for value in values])["median"]
+    return Estimate(middle, *(median_interval(values) if len(values) > 1 else (middle, middle)))
+
+
+def _verdict(figure: Hardware, estimate: Estimate, record: RunRecord) -> Verdict:
+    if figure.over is None and not same_hardware(figure.on, record.environment.device_name):
+        return "other hardware"
+    lowest, highest = figure.ends
+    if lowest <= estimate.low and estimate.high <= highest:
+        return "reproduced"
+    return "differs" if estimate.high < lowest or estimate.low > highest else "inconclusive"
+
+
+def same_hardware(on: str, device_name: str) -> bool:
+    """Whether a device's name has every model number of the document's: ``RTX 3060`` and ``NVIDIA GeForce RTX 3060``."""
+    models = [word for word in re.findall(r"[\w-]+", on) if re.search(r"\d", word)]
+    return bool(models) and all(re.search(rf"\b{re.escape(model)}\b", device_name, re.I) for model in models)
+
+
+def _hardware(record: RunRecord) -> str:
+    environment, threads = record.environment, record.environment.threads
+    used = "" if environment.device.startswith("cuda") else f", {threads} thread{'s' * (threads != 1)}"
+    return f"{environment.device_name}{used}, torch {environment.versions.get('torch', '?')}"
+
+
+def _place(cell: PlanCell) -> str:
+    return ", ".join(f"{axis.rpartition('.')[2]} {point}" for axis, point in {**cell.grid, **cell.sweep}.items())

@@ -1,0 +1,108 @@
+"""Profiles in files and in report.html: tables and figures, beside those of the suite."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from markupsafe import Markup
+
+from bench.plots import profiles as plots
+from bench.plots import roofs
+from bench.plots.style import styled
+from bench.profile import Profiled, panels
+from bench.profile.comparisons import crossover_table, documented_table
+from bench.profile.crossover import curves
+from bench.profile.options import describe, label
+from bench.profile.panels import PANELS
+from bench.profile.tables import (
+    LEGEND,
+    costs_table,
+    done,
+    frame,
+    operations_table,
+    troubles,
+)
+from bench.profile.trace import command
+from bench.report import leave
+from bench.report import report as write_report
+from bench.report.captions import FRONT
+from bench.report.html import Section, figure, legend, table
+from bench.runs import RunRecord
+from bench.store import write_if_changed
+from bench.tables.sentences import facts
+from bench.text import plain
+
+CAPTIONS = {
+    "profile_throughput": "Throughput against batch size, with 95 % intervals.",
+    "profile_roofline": "Layers of the forward pass under the machine's roof: dots are layers, their area is their time; the "
+    "star is the whole step. Left of the dotted line memory bounds what can be reached, right of it the largest matrix product.",
+    "profile_memory": "Activation memory along the depth: in training what the layers so far keep for the backward pass, in "
+    "inference what is alive while a layer works; beside it the measured peak of the whole step, parameters and gradients "
+    "included, and the peak that was foreseen.",
+    "profile_axis": "Latency along the grid, with 95 % intervals; dashed, with its interval, where the variant of that colour "
+    "takes over from the reference.",
+    "profile_pareto_latency": f"Mean score and 95 % interval against the latency of one image; {FRONT}",
+    "profile_pareto_memory": f"Mean score and 95 % interval against the allocator's peak; {FRONT}",
+    "profile_pareto_energy": f"Mean score and 95 % interval against the energy of one image; {FRONT}",
+}
+
+
+def report(profiled: Profiled) -> None:
+    """Writes tables/profile.csv and plots/, and report.html with both the suite's part and the profiles'."""
+    write_if_changed(
+        profiled.folder / "tables" / "profile.csv", frame(profiled).to_csv(index=False, lineterminator="\n")
+    )
+    drawn = figures(profiled)
+    for name, kinds in drawn.items():
+        for kind, content in kinds.items():
+            write_if_changed(profiled.folder / "plots" / f"{name}.{kind}", content)
+    leave(_section(profiled, drawn), profiled.folder)
+    write_report(profiled.plan, profiled.trained, profiled.folder)
+
+
+def figures(profiled: Profiled) -> dict[str, dict[str, bytes]]:
+    """Every figure that has something to show."""
+    variants = list(dict.fromkeys(cell.variant for cell in profiled.plan.cells))
+    costs = (("latency", "latency of one image"), ("memory", "peak memory"), ("energy", "joules an image"))
+    axes = {curve.axis for curve in curves(profiled.records, profiled.cells)}
+    with styled():
+        return plots.draw({
+            "profile_throughput": plots.throughput(panels.throughput(profiled), variants),
+            "profile_roofline": roofs.roofline(list(panels.roofs(profiled))[:PANELS]),
+            "profile_memory": roofs.memory_along_depth(list(panels.depths(profiled))[:PANELS]),
+            **{
+                f"profile_pareto_{name}": plots.pareto(list(panels.pareto(profiled, name))[:PANELS], variants, words, "score")
+                for name, words in costs
+            },
+            "profile_axis": plots.along_axis(list(panels.axis_panels(profiled, axis))[:PANELS], variants, axis)
+            if (axis := min(axes, default=""))
+            else None,
+        })  # fmt: skip
+
+
+def _section(profiled: Profiled, drawn: dict[str, dict[str, bytes]]) -> Section:
+    parts = [table(costs_table(profiled)), legend(f"{LEGEND} Measured on {_measured_on(profiled.records)}.")]
+    if documented := documented_table(profiled):
+        parts += [Markup("<h3>Documented figures</h3>"), table(documented)]
+    if places := crossover_table(profiled):
+        parts += [Markup("<h3>Who is faster from where on</h3>"), table(places)]
+    parts += [Markup("<p>{}</p>").format(line) for line in map(plain, troubles(profiled))]
+    parts += [figure(drawn[name], caption) for name, caption in CAPTIONS.items() if name in drawn]
+    parts += list(_traces(profiled))
+    parts.append(
+        Markup("<p>To measure it again:</p><pre>bench profile {} --again</pre>").format(shlex.quote(profiled.plan.name))
+    )
+    return Section("Time, memory and energy", Markup().join(parts))
+
+
+def _traces(profiled: Profiled) -> Iterator[Markup]:
+    traced = [record for record in done(profiled) if "operations" in record.measured]
+    for record in traced:
+        assert record.setting is not None, "a profile has its setting"
+        title = f"{label(profiled.cells[record.run.id])}, {describe(record.setting)}: costliest operations"
+        yield Markup("<details><summary>{}</summary>{}</details>").format(title, table(operations_table(record)))
+    if traced:
+        yield Markup("<p>The traces in TensorBoard:</p><pre>{}</pre>").format(command(profiled.traces))
+
+
+def _measured_on(records: Iterable[RunRecord]) -> str:
+    return "; ".join(f"{what}: {value}" for what, value in facts(record.environment for record in records).items())
