@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,8 @@ def run(
     retry: str | None = None,
     time_limit: str | float | None = None,
     memory_limit: str | int | None = None,
+    cluster: str | None = None,
+    gpus_per_run: float | None = None,
     tensorboard: bool = False,
     force: bool = False,
     metric: str | None = None,
@@ -91,7 +93,8 @@ def run(
     """Trains the runs of a suite that are not recorded yet, and writes tables, plots and report.
 
     ``suite`` is a Suite, a file, or a name in suites/. ``only`` keeps to these variants; ``retry="failed"`` repeats the runs
-    that failed; ``metric``, ``aggregate`` and ``split`` are those of ``report``. Raises ``UserError`` for wrong input,
+    that failed; ``metric``, ``aggregate`` and ``split`` are those of ``report``. ``cluster`` is the address of a Ray cluster to
+    run on, or ``auto``; ``gpus_per_run`` the share of a GPU that a run has there. Raises ``UserError`` for wrong input,
     ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
     """
     if retry not in (None, "failed"):
@@ -104,8 +107,8 @@ def run(
         if wanted:
             _same_threads(job.plan, store.records(), threads, force)
             limits = job.limits(time_limit, memory_limit)
-            places = slots(device, workers, threads)
-            _execute(job, wanted, store, partial(execute, slots=places, limits=limits), tensorboard)
+            with executing(job, limits, device, workers, threads, cluster, gpus_per_run) as pool:
+                _execute(job, wanted, store, pool, tensorboard)
         return job.reported(store, choice)
 
 
@@ -121,7 +124,7 @@ def report(
     """Tables, plots and report from what is recorded so far.
 
     By ``metric`` (None: each task's primary), of the selected weights (``best``), at the last epoch (``final``) or over all
-    epochs (``epoch_mean``), on ``split`` (None: test where runs looked at it). Raises ``UserError``.
+    epochs (``epoch_mean``, ``epoch_best``), on ``split`` (None: test where runs looked at it). Raises ``UserError``.
     """
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None, View())
     return job.reported(Store(job.folder), job.choice(metric, aggregate, split))
@@ -258,18 +261,43 @@ def labels(plan: Plan) -> dict[str, str]:
     return names
 
 
-def _execute(job: Job, wanted: Sequence[str], store: Store, execute: Callable[..., Any], tensorboard: bool) -> None:
+@contextlib.contextmanager
+def executing(
+    job: Job,
+    limits: Limits,
+    device: str,
+    workers: int | None,
+    threads: int,
+    cluster: str | None = None,
+    gpus_per_run: float | None = None,
+) -> Iterator[Callable[..., Any]]:
+    """``execute`` of runs and work, on this machine's slots or on those of a Ray ``cluster``. Raises ``UserError``."""
+    if cluster is None:
+        if gpus_per_run is not None:
+            raise UserError(
+                "--gpus-per-run needs --cluster; on one machine --workers says how many runs share its GPUs"
+            )
+        initialise = partial(prepare, job.plugins, job.data)
+        places = slots(device, workers, threads)
+        yield partial(execute, slots=places, limits=limits, initialise=initialise, on_progress=job.view.progress)
+        return
+    from bench.cluster import Cargo
+    from bench.cluster import cluster as connected
+
+    cargo = Cargo(prepare, job.plugins, job.data, job.folder.resolve())
+    with connected(
+        cluster, device=device, workers=workers, threads=threads, gpus_per_run=gpus_per_run, say=job.view.message
+    ) as there:
+        yield partial(there.execute, cargo=cargo, limits=limits, on_progress=job.view.progress)
+
+
+def _execute(job: Job, wanted: Sequence[str], store: Store, pool: Callable[..., Any], tensorboard: bool) -> None:
     """Trains these runs, and appends each record as it comes."""
     prepare(job.plugins, job.data)
     runs = [run for run in job.suite.runs() if run.id in set(wanted)]
     load_data(runs, job.view)
     job.view.start(len(runs), labels(job.plan))
-    training = execute(
-        runs,
-        partial(work, folder=job.folder.resolve(), tensorboard=tensorboard),
-        on_progress=job.view.progress,
-        initialise=partial(prepare, job.plugins, job.data),
-    )
+    training = pool(runs, partial(work, folder=job.folder.resolve(), tensorboard=tensorboard))
     with contextlib.closing(training):
         for record in training:
             store.append(record)

@@ -58,7 +58,7 @@ Aggregate = Annotated[
     str,
     typer.Option(
         metavar="HOW",
-        help="best: of the weights that the recipe selects; final: at the last epoch; epoch_mean: over all epochs.",
+        help="best: of the weights that the recipe selects; final: at the last epoch; epoch_mean, epoch_best: over all epochs.",
     ),
 ]
 Split = Annotated[
@@ -66,8 +66,17 @@ Split = Annotated[
     typer.Option(
         metavar="NAME",
         help="test, validation or train. Test is looked at once, so only with best. Any choice of these three but the default "
-        "has its report in choices/METRIC-HOW-SPLIT/ of the suite's folder. (default: test; validation for final, epoch_mean)",
+        "has its report in choices/METRIC-HOW-SPLIT/ of the suite's folder. (default: test; validation for all but best)",
     ),
+]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="Run on this Ray cluster: HOST:PORT, or auto for this machine's."
+    ),
+]
+GpusPerRun = Annotated[
+    float | None, typer.Option(metavar="SHARE", help="With --cluster: GPUs of one run, such as 0.25. (default: 1)")
 ]
 AsFormat = Annotated[Format, typer.Option("--format", help="How the result is printed.")]
 
@@ -101,6 +110,8 @@ def run(
     retry: Annotated[str | None, typer.Option(metavar="failed", help="'failed': run the failed runs again.")] = None,
     time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    cluster: ClusterAddress = None,
+    gpus_per_run: GpusPerRun = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write every run's curves for TensorBoard.")
     ] = False,
@@ -119,8 +130,8 @@ def run(
 
     outcome = api.run(
         suite, device=device, workers=workers, threads=threads, only=only or (), retry=retry, time_limit=time_limit,
-        memory_limit=memory_limit, tensorboard=tensorboard, force=force, metric=metric, aggregate=aggregate, split=split,
-        results=results, data=data, plugins=plugin or (), view=view(),
+        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, tensorboard=tensorboard, force=force,
+        metric=metric, aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
     _show(outcome, format)
     raise typer.Exit(FAILED if outcome.failed else OK)
@@ -166,6 +177,8 @@ def tune(
     ] = None,
     time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    cluster: ClusterAddress = None,
+    gpus_per_run: GpusPerRun = None,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
@@ -179,7 +192,8 @@ def tune(
 
     tuned = search.tune(
         suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
-        memory_limit=memory_limit, results=results, data=data, plugins=plugin or (), view=view(),
+        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, results=results, data=data,
+        plugins=plugin or (), view=view(),
     )  # fmt: skip
     search_report.report(tuned)
     if export is not None:
@@ -206,7 +220,7 @@ def profile(
     layout: Annotated[str, typer.Option(help="contiguous, channels_last.")] = "contiguous",
     trace: Annotated[bool, typer.Option("--trace", help="Write torch.profiler traces for TensorBoard.")] = False,
     largest_batch: Annotated[bool, typer.Option("--largest-batch", help="Find the largest batch that fits.")] = False,
-    rounds: Annotated[int, typer.Option(min=6, help="Rounds, at most.")] = 30,
+    rounds: Annotated[int, typer.Option(min=6, help="Rounds, at most.")] = 40,
     again: Annotated[
         bool, typer.Option("--again", help="Measure again what is recorded, and the machine's ceilings.")
     ] = False,
@@ -312,7 +326,7 @@ def analyze(
 @app.command(
     epilog="Examples: [bold]bench claims --document resupnet-architecture --verdict differs[/bold], "
     "[bold]bench claims wave_source --format json[/bold], "
-    "[bold]bench claims --write results/reference/documents[/bold]"
+    "[bold]bench claims --write results/reference[/bold]"
 )
 def claims(
     suites: Annotated[
@@ -323,7 +337,10 @@ def claims(
     verdict: Annotated[str | None, typer.Option(metavar="NAME", help="Only statements with this verdict.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file, not to the terminal.")] = None,
     write: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write the page of all documents, README.md, to this folder.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write README.md and documents/README.md there, judged by the records there."
+        ),
     ] = None,
     results: Results = Path("results"),
     format: Annotated[
@@ -332,13 +349,11 @@ def claims(
 ) -> None:
     """What documents state about their networks, each statement beside what is computed; nothing is trained."""
     from bench.claims import claims as judged
-    from bench.claims import page
+    from bench.claims import overview, page
 
-    found = judged(
-        suites or (), document=document, verdict=verdict, results=results / "reference" if write else results
-    )
+    found = judged(suites or (), document=document, verdict=verdict, results=write or results)
     if write is not None:
-        typer.echo(f"wrote {page.write(found, write)}")
+        typer.echo("wrote " + " and ".join(map(str, overview.write(found, write))))
     elif out is None and format == DocumentFormat.table:
         page.show(found, Console())
     else:

@@ -19,10 +19,10 @@ FLOORS = [
     ["bench.train", "bench.tables"],
     ["bench.plots"],
     ["bench.schedule"],
-    ["bench.report", "bench.progress"],
+    ["bench.report", "bench.progress", "bench.cluster"],
     ["bench.api"],
-    ["bench.tune", "bench.compare", "bench.analyze", "bench.profile"],
-    ["bench.check", "bench.listing", "bench.claims"],
+    ["bench.tune", "bench.analyze", "bench.profile"],
+    ["bench.check", "bench.listing", "bench.claims", "bench.compare", "bench.classical"],
     ["bench.cli"],
     ["bench.__main__"],
 ]
@@ -38,6 +38,7 @@ LIGHT = [
     "bench.suite",
     "bench.store",
     "bench.schedule",
+    "bench.cluster",
     "bench.api",
     "bench.report",
 ]

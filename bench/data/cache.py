@@ -27,8 +27,7 @@ def cached(key: Mapping[str, Any], make: Callable[[], Arrays]) -> dict[str, Tens
     missing, cut short or unreadable is made anew. Raises ``DataError`` where the cache cannot be written (a full disk).
     """
     assert {"name", "version"} <= key.keys()
-    canonical = json.dumps(key, sort_keys=True, separators=(",", ":"))
-    entry = base.cache() / f"{key['name']}-{hashlib.sha256(canonical.encode()).hexdigest()[:24]}"
+    canonical, entry = _entry(key)
     if (tensors := _read(entry)) is not None:
         return tensors
     try:
@@ -46,6 +45,17 @@ def cached(key: Mapping[str, Any], make: Callable[[], Arrays]) -> dict[str, Tens
     tensors = _read(entry)
     assert tensors is not None
     return tensors
+
+
+def present(key: Mapping[str, Any]) -> bool:
+    """Whether ``cached`` would find the arrays of ``key`` made."""
+    return _read(_entry(key)[1]) is not None
+
+
+def _entry(key: Mapping[str, Any]) -> tuple[str, Path]:
+    """The key as text, and its place."""
+    canonical = json.dumps(key, sort_keys=True, separators=(",", ":"))
+    return canonical, base.cache() / f"{key['name']}-{hashlib.sha256(canonical.encode()).hexdigest()[:24]}"
 
 
 def _read(entry: Path) -> dict[str, Tensor] | None:

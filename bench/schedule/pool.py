@@ -42,7 +42,8 @@ class Worker:
         self.run: Run | None = None
         self.deadline_s = float("inf")
         self._pipe: Pipe
-        self._environment: Environment
+        self.environment: Environment
+        """Of the process, once that is ready."""
         self._deaths = 0
 
     @property
@@ -88,7 +89,7 @@ class Worker:
                     if on_progress:
                         on_progress(self.setup.slot.name, message)
                 case Environment():
-                    self._environment, self.ready, self._deaths = message, True, 0
+                    self.environment, self.ready, self._deaths = message, True, 0
                 case RunRecord():
                     self.run, self.ready = None, True
                     return message
@@ -132,7 +133,7 @@ class Worker:
         else:
             self.stop()
         if run:
-            return RunRecord(id=run.id, run=run, status="failed", environment=self._environment, error=error)
+            return RunRecord(id=run.id, run=run, status="failed", environment=self.environment, error=error)
         self._deaths += 1
         if error.reason != "killed":
             raise WorkerError(f"worker {self.setup.slot.name} does not start: {error.message}")

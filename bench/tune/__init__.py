@@ -11,11 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.api import Job, load_data, prepare
+from bench.api import Job, executing, load_data, prepare
 from bench.errors import UserError
 from bench.progress import View
 from bench.runs import RunRecord
-from bench.schedule import execute, slots
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.tuning import COSTS, MEASURED, Tune
@@ -54,6 +53,8 @@ def tune(
     storage: str | None = None,
     time_limit: str | float | None = None,
     memory_limit: str | int | None = None,
+    cluster: str | None = None,
+    gpus_per_run: float | None = None,
     results: Path | str = "results",
     data: Path | str | None = None,
     plugins: Iterable[Path] = (),
@@ -62,24 +63,23 @@ def tune(
     """Searches what the suite's ``tune`` asks for and is not finished yet, confirms the best, and looks at test once.
 
     ``storage`` is a URL that Optuna takes; by default a journal file in the results folder. Several processes on one storage
-    share the trials. Raises ``UserError`` for wrong input, ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
+    share the trials. ``cluster`` and ``gpus_per_run`` are those of ``bench.run``. Raises ``UserError`` for wrong input,
+    ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
     """
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
     asked, metrics = _asked(job.suite)
     prepare(job.plugins, job.data)
     place = storage or storages.journal(job.folder)
+    _within_reach(place, asked, cluster)
     studies = _studies(job.suite, asked, metrics, place)
     store = Store(job.folder)
-    pool = partial(
-        execute, slots=slots(device, workers, threads), limits=job.limits(time_limit, memory_limit),
-        initialise=partial(prepare, job.plugins, job.data), on_progress=job.view.progress,
-    )  # fmt: skip
+    limits = job.limits(time_limit, memory_limit)
     search = Search(job.suite, studies, metrics, store.records())
     searching = Searching(
         place, tuple(study.study_name for study in studies.values()), asked, metrics[0], epochs(job.suite)
     )
     do = partial(work, folder=job.folder.resolve(), searching=searching)
-    with job.view:
+    with job.view, executing(job, limits, device, workers, threads, cluster, gpus_per_run) as pool:
         if search.left:
             load_data(job.suite.runs(), job.view)
             job.view.start(search.left * asked.seeds, {})
@@ -131,6 +131,16 @@ def direction(metric: str, task: str) -> Direction:
     if metric in (*COSTS, *MEASURED) or name == "loss":
         return "minimize"
     return "maximize" if TASKS[task].metrics[name].direction == "max" else "minimize"
+
+
+def _within_reach(place: str, asked: Tune, cluster: str | None) -> None:
+    """Raises ``UserError`` where the workers of a cluster are to ask a file of this machine whether to give a trial up."""
+    if cluster is not None and asked.pruner != "none" and asked.seeds == 1 and "://" not in place:
+        raise UserError(
+            "--cluster: trials are pruned by their epochs, for which the nodes ask the storage, and none of them may have "
+            "this machine's journal: give --storage a server, such as postgresql+psycopg://user@host/studies; or say "
+            "pruner: none, or seeds: 3, where trials are pruned here"
+        )
 
 
 def _studies(suite: Suite, asked: Tune, metrics: Sequence[str], place: str) -> "dict[str, Study]":

@@ -13,7 +13,10 @@ from bench.report import report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (the extra 'test')")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+    pytest.mark.xdist_group("browser"),
+]
 
 EVIL = "<img src=x onerror=alert(1)>"
 TEMPLATE = "%{meta[0]} </script><script>alert(2)</script>"

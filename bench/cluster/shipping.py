@@ -1,0 +1,97 @@
+"""Data on its way to a node: looked for there first, compared by its bits, and sent once where it is missing or another."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.cluster.cargo import Packed
+from bench.data import data_from, download
+from bench.data.base import Data, Info, Loaded, Split
+from bench.data.cache import cached, present
+from bench.data.spec import provide as provide_data
+from bench.errors import UserError
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+SPLITS, PARTS = ("train", "validation", "test"), ("x", "y", "group")
+
+
+def packed_data(spec: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
+    """A data set in words (with the digest of its bits) and in arrays."""
+    data = data_from(spec)
+    loaded = data.load()
+    arrays = _arrays(loaded)
+    words = {name: getattr(data, name) for name in ("name", "task", "in_shape", "target_shape", "classes", "channels")}
+    words |= {"info": vars(data.info), "validation_share": loaded.validation_share, "digest": digest(arrays)}
+    return words, arrays
+
+
+def digest(arrays: Arrays) -> str:
+    """The sha-256 of arrays by name, kind, shape and contents."""
+    total = hashlib.sha256()
+    for name, array in arrays.items():
+        total.update(f"{name} {array.dtype} {array.shape}\0".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def look(packed: Packed, spec: Mapping[str, Any], wanted: str) -> str:
+    """On a node: ``local`` where it can load the data set itself, without a download, and has the same bits; ``kept`` where
+    the data came earlier; else ``missing``."""
+    if present(_key(wanted)):
+        return "kept"
+    with TemporaryDirectory(prefix="bench-") as folder, download.forbidden():
+        packed.prepared(Path(folder))
+        try:
+            loaded = data_from(spec).load()
+        except UserError:  # its files are not here, or other ones are
+            return "missing"
+        return "local" if digest(_arrays(loaded)) == wanted else "missing"
+
+
+def receive(wanted: str, arrays: Arrays) -> str:
+    """On a node: keeps what was sent in the cache, where every process of the node has it memory-mapped."""
+    cached(_key(wanted), lambda: arrays)
+    return "kept"
+
+
+def provide(spec: Mapping[str, Any], words: Mapping[str, Any]) -> None:
+    """In a worker: from here on the spec stands for the data that was sent."""
+    shape = {name: tuple(words[name]) for name in ("in_shape", "target_shape")}
+    names = {name: tuple(words[name]) for name in ("classes", "channels")}
+    info = Info(**words["info"])
+    provide_data(spec, Data(words["name"], words["task"], info=info, load=lambda: _loaded(words), **shape, **names))
+
+
+def _key(wanted: str) -> dict[str, Any]:
+    return {"name": "shipped", "version": 1, "digest": wanted}
+
+
+def _arrays(loaded: Loaded) -> Arrays:
+    tensors = {"scale": loaded.scale, "shift": loaded.shift}
+    for split in SPLITS:
+        if (part := getattr(loaded, split)) is not None:
+            tensors |= {f"{split}.{name}": t for name in PARTS if (t := getattr(part, name)) is not None}
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def _loaded(words: Mapping[str, Any]) -> Loaded:
+    def gone() -> Arrays:
+        raise UserError(
+            "data that was sent to this node is no longer in its cache; run again, and it will be sent anew"
+        )
+
+    tensors: dict[str, torch.Tensor] = cached(_key(words["digest"]), gone)
+
+    def split(name: str) -> Split | None:
+        parts = {part: tensors[f"{name}.{part}"] for part in PARTS if f"{name}.{part}" in tensors}
+        return Split(**parts) if parts else None
+
+    train, validation, test = map(split, SPLITS)
+    assert train is not None
+    assert test is not None
+    return Loaded(train, test, tensors["scale"], tensors["shift"], validation, words["validation_share"])
