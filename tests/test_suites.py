@@ -9,7 +9,7 @@ import bench
 SUITES = sorted((Path(__file__).parent.parent / "suites").glob("*.yaml"))
 
 
-NEED_DATA = {"brats"}
+NEED_DATA = {"brats", "brats_ladder", "nuclei_ladder"}
 """Suites whose data set must be there to know its shapes; the others build without theirs."""
 
 

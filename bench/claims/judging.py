@@ -9,6 +9,7 @@ from bench.claims.registry import load_quantities
 from bench.claims.scope import Scope
 from bench.claims.statement import Document, Statement
 from bench.claims.verdicts import (
+    CANNOT,
     CONTRADICTED,
     DIFFERS,
     HARDWARE,
@@ -34,6 +35,8 @@ class Judged:
     """In the statement's unit: a number where the documented one is a number, else a text; None where nothing is computed."""
     verdict: str
     note: str
+    evidence: str = ""
+    """The suite whose records say so; none where it is computed."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -75,7 +78,7 @@ def _row(document: Document, statement: Statement, scope: Scope, settled: Settle
         verdict = measured or _judge(document, statement, scope)
     except UserError as error:
         raise UserError(f"{document.document}, {statement.id}: {error}") from error
-    return Judged(document.document, statement, verdict.computed, verdict.verdict, verdict.note)
+    return Judged(document.document, statement, verdict.computed, verdict.verdict, verdict.note, verdict.evidence)
 
 
 def suites_of(document: Document, statement: Statement) -> set[str]:
@@ -101,6 +104,8 @@ def _with_definitions(texts: list[str], document: Document) -> list[str]:
 def _judge(document: Document, statement: Statement, scope: Scope) -> Comparison:
     if statement.compute is None:
         assert statement.settle is not None, "checked when the document was read"
+        if statement.cannot:
+            return Comparison(CANNOT, None, _joined(scope.text(statement.cannot), scope.text(statement.note)))
         verdict = HARDWARE if statement.kind == "measured-hardware" else TRAINING
         return Comparison(verdict, None, _joined(f"settled by: {statement.settle}", scope.text(statement.note)))
     found = compare(

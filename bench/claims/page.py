@@ -31,7 +31,9 @@ LEGEND = (
     "precision it is written with, and “~” allows 5 %; differs: it does not, and the note says by how much (relative to the "
     "computed value) and why; contradicted within the document: what else the document says there cannot hold together with it; "
     "not enough stated: what is counted is not defined, and the computed value is that of the nearest standard form; needs "
-    "hardware, needs training: the command that settles it stands in the note."
+    "hardware, needs training: the command that settles it stands in the note; cannot be run here: the note says why. Trained "
+    "scores, by the rules of the suites' reports, are reproduced, differ or are inconclusive; on other data than the document's "
+    "only direction, order and the place of an optimum are judged."
 )
 PAGE = """\
 # The documents, checked
@@ -40,12 +42,12 @@ What {documents} documents state about their networks, beside what is computed: 
 suites in `suites/`, the statements and how each is computed are the files in `bench/claims/documents/`. Made by
 
 ```sh
-bench claims --write results/reference/documents
+bench claims --write results/reference
 ```
 
-from the architectures alone; nothing is trained or timed, and no computation was adjusted to a document. MACs, parameters,
-shapes, receptive fields and memory are counted on torch's meta device, formulas are tried over ranges of sizes. `bench claims
---format json` gives the same as data.
+from the architectures, and for trained scores from the records in the folders beside this one; no computation was adjusted to a
+document. MACs, parameters, shapes, receptive fields and memory are counted on torch's meta device, formulas are tried over ranges
+of sizes. `bench claims --format json` gives the same as data.
 
 {legend}
 
@@ -120,7 +122,7 @@ def show(documents: Sequence[Checked], console: "Console") -> None:
 
 
 def _told(row: Judged) -> Text:
-    _, section, states, written, computed, *_ = (text for text, _ in _texts(row))
+    _, section, states, written, computed, *_ = (text for text, _ in texts(row))
     text = Text(row.verdict, style=STYLES.get(row.verdict, ""))
     text.append(
         f": {plain(states)} (section {plain(section)}): documented {plain(written)}, computed {computed}", "default"
@@ -156,11 +158,11 @@ def _section(one: Checked) -> Iterator[str]:
 
 def _table(one: Checked, column: int | None = None) -> Table:
     """Of statements; texts longer than ``column`` letters go on in further lines of their cell."""
-    rows = (_texts(row) for row in one.rows)
+    rows = (texts(row) for row in one.rows)
     return Table(_entries(*HEADER), tuple(tuple(_entry(*text, column) for text in row) for row in rows))
 
 
-def _texts(row: Judged) -> Iterator[tuple[str, bool]]:
+def texts(row: Judged) -> Iterator[tuple[str, bool]]:
     """The cells of a row, and whether each stands out."""
     said = row.statement
     computed = "–" if row.computed is None else _with_unit(row.computed, said.unit)

@@ -46,7 +46,9 @@ class Statement(Model):
     together: Expression | None = None
     """True only if it and what it contradicts can both hold; None: if their documented values are one number."""
     settle: str | None = None
-    """The command that measures or trains what decides it."""
+    """The command that measures or trains what decides it; of several suites the first with an answer gives the verdict."""
+    cannot: Text = ""
+    """Why no command of this project decides it, where that is so: shown while no records judge it."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Statement":
@@ -55,6 +57,8 @@ class Statement(Model):
             raise ValueError(
                 "a statement about measurements or trained scores needs 'settle', the command that decides it"
             )
+        if self.cannot and (not by_hand or self.compute is not None):
+            raise ValueError("'cannot' is for a statement about measurements or trained scores that nothing computes")
         if not by_hand and self.compute is None:
             raise ValueError("a static statement or a formula needs 'compute'")
         if (

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +18,15 @@ from bench.tables.documented import Documented, documented, on_other_data
 from bench.tables.optima import Optimum, optima, shown
 from bench.tables.scores import Scores
 
+AGAINST = ("differs", "disagrees", "contradicted")
+UNDECIDED = ("inconclusive", "undecided")
+
 
 def from_records(results: Path) -> Callable[[Statement], Comparison | None]:
     """What the records under ``results`` say of a statement, by the claim of the same id in the suite that would settle it.
 
-    A suite's own folder comes before ``reference``. None where nothing is recorded of it, or only on other data, on which
-    a value cannot be judged.
+    A suite's own folder comes before ``reference``; of several suites the first with an answer gives the verdict, the note has
+    the others'. None where nothing is recorded of it, or only on other data, on which a value cannot be judged.
     """
 
     @functools.cache
@@ -34,21 +39,46 @@ def from_records(results: Path) -> Callable[[Statement], Comparison | None]:
 
     def settled(statement: Statement) -> Comparison | None:
         suites = re.findall(r"suites/(\w+)\.yaml", statement.settle or "")
-        return next((found for suite in suites if (found := judged(suite).get(statement.id))), None)
+        found = {suite: said for suite in suites if (said := judged(suite).get(statement.id))}
+        if not found:
+            return None
+        (suite, first), *others = found.items()
+        percent = isinstance(first.computed, float) and "%" in statement.unit
+        also = [f"in {name} {said.verdict}: {said.note}" for name, said in others]
+        computed = 100 * first.computed if percent else first.computed
+        return Comparison(first.verdict, computed, "; ".join([first.note, *also]), suite)
 
     return settled
 
 
 def verdicts(scores: Scores) -> dict[str, Comparison]:
-    """Each claim's id → what the scores say of it; the first column that says something of a claim counts."""
-    found: dict[str, Comparison] = {}
+    """Each statement → what the scores say of it, by its claims; of each claim the first column that says something counts."""
+    found: dict[str, dict[str, Comparison]] = {}
     for stated in documented(scores):
         if stated.verdict.n and stated.verdict.word != "not judged":
-            found.setdefault(stated.claim.id, _value(scores, stated))
+            found.setdefault(stated.claim.statement, {}).setdefault(stated.claim.id, _value(stated))
     for optimum in optima(scores):
         if optimum.found is not None:
-            found.setdefault(optimum.claim.id, _optimum(optimum))
-    return found
+            found.setdefault(optimum.claim.statement, {}).setdefault(optimum.claim.id, _optimum(optimum))
+    pairs = Counter(claim.statement for claim in scores.claims)
+    missing = Comparison("inconclusive", None, "on a pair that was not run")
+    return {
+        statement: together([*parts.values(), *[missing] * (pairs[statement] - len(parts))])
+        for statement, parts in found.items()
+    }
+
+
+def together(parts: list[Comparison]) -> Comparison:
+    """A statement about several pairs holds where each is shown to, and does not where the reverse of one is shown."""
+    if len(parts) == 1:
+        return parts[0]
+    words = Counter(part.verdict.partition(" (needs")[0].partition(" (no number")[0] for part in parts)
+    against = [word for word in words if word.startswith(AGAINST)]
+    undecided = [word for word in words if word.startswith(UNDECIDED)]
+    word = next(iter([*against, *undecided, *words]))
+    said = word if len(words) == 1 else f"{word} ({words[word]} of {len(parts)})"
+    counts = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    return Comparison(said, None, f"{counts}; " + "; ".join(f"{part.verdict} {part.note}" for part in parts))
 
 
 def _plan(folder: Path, suite: str) -> Plan:
@@ -59,12 +89,16 @@ def _plan(folder: Path, suite: str) -> Plan:
         return load(suite_file(suite)).plan()
 
 
-def _value(scores: Scores, stated: Documented) -> Comparison:
-    """Of a value the mean score; of an order none."""
-    values = scores.values(stated.cells[0], stated.claim.metric)
-    mean = float(values.mean()) if stated.claim.value is not None and len(values) else None
-    other = " (other data)" if stated.other_data else ""
-    return Comparison(f"{stated.verdict.word}{other}", mean, f"on {stated.column.label}: {stated.verdict.note}")
+def _value(stated: Documented) -> Comparison:
+    """Of a value or bound what was measured of it; of an order, or of a difference on other data, none."""
+    claim, verdict = stated.claim, stated.verdict
+    a_number = not claim.order and not stated.other_data and math.isfinite(verdict.measured)
+    other, names = (
+        " (other data)" if stated.other_data else "",
+        (" over " if claim.over else " > ").join(claim.variants),
+    )
+    where = f"{names} on {stated.column.label}" if len(claim.variants) > 1 else f"on {stated.column.label}"
+    return Comparison(f"{verdict.word}{other}", verdict.measured if a_number else None, f"{where}: {verdict.note}")
 
 
 def _optimum(optimum: Optimum) -> Comparison:

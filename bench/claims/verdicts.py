@@ -9,8 +9,8 @@ from bench.claims.registry import Finding
 
 EXACT, ROUNDS, DIFFERS = "exact", "rounds to it", "differs"
 CONTRADICTED, NOT_ENOUGH = "contradicted within the document", "not enough stated"
-HARDWARE, TRAINING = "needs hardware", "needs training"
-STATIC_VERDICTS = (EXACT, ROUNDS, DIFFERS, CONTRADICTED, NOT_ENOUGH, HARDWARE, TRAINING)
+HARDWARE, TRAINING, CANNOT = "needs hardware", "needs training", "cannot be run here"
+STATIC_VERDICTS = (EXACT, ROUNDS, DIFFERS, CONTRADICTED, NOT_ENOUGH, HARDWARE, TRAINING, CANNOT)
 
 ABOUT = 0.05
 """What "~" allows, relative to the documented value."""
@@ -30,6 +30,8 @@ class Comparison:
     verdict: str
     computed: Any
     note: str = ""
+    evidence: str = ""
+    """The suite whose records say so; none where it is computed."""
 
 
 def compare(documented: Any, computed: Any, *, unit: str = "-", as_written: str | None = None) -> Comparison:

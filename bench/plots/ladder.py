@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench import stats
 from bench.plots.strips import scored
 from bench.plots.style import cross, facets, handles_below, looks, reach, shortened
-from bench.suite.plan import PlanCell
+from bench.suite.plan import Claim, PlanCell
 from bench.tables.comparison import Comparison
 from bench.tables.scores import Column, Scores
 from bench.text import decimals, signed
@@ -95,14 +95,20 @@ def _documented(scores: Scores, cell: PlanCell | None, metric: str) -> float | N
     """The value that a claim has for a cell; None without one."""
     for claim in scores.plan.claims:
         here = cell is not None and claim.variant == cell.variant and claim.grid.items() <= cell.grid.items()
-        if here and claim.metric == metric and claim.value is not None:
+        if here and claim.metric == metric and claim.value is not None and not _read_otherwise(claim):
             return claim.value
     return None
 
 
+def _read_otherwise(claim: Claim) -> bool:
+    """Whether its value is relative to another variant, or of other epochs or another split than what is drawn."""
+    return (claim.over, claim.split, claim.aggregate) != (None, None, None)
+
+
 def _sources(scores: Scores) -> str:
     """What the documents of the claims measured on."""
-    return ", ".join(dict.fromkeys(claim.data for claim in scores.plan.claims if claim.value is not None))
+    claims = [claim for claim in scores.plan.claims if claim.value is not None and not _read_otherwise(claim)]
+    return ", ".join(dict.fromkeys(claim.data for claim in claims))
 
 
 def _waterfall(ax: "Axes", scores: Scores, column: Column, found: list[Step], rows: list[str]) -> None:

@@ -29,3 +29,7 @@ from bench.stats.location import median as median
 from bench.stats.location import sd as sd
 from bench.stats.ranks import Ranking as Ranking
 from bench.stats.ranks import ranking as ranking
+from bench.stats.relative import log_variances as log_variances
+from bench.stats.relative import relative_differences as relative_differences
+from bench.stats.relative import spread_ratio as spread_ratio
+from bench.stats.relative import spread_ratio_interval as spread_ratio_interval

@@ -28,29 +28,61 @@ class Claim(Model):
     id: str
     variant: Name | None = None
     metric: str
+    split: Literal["train", "validation", "test"] | None = None
+    """What the document measured it on; None, with ``aggregate``: what the report shows."""
+    aggregate: Literal["best", "final", "epoch_mean", "epoch_best"] | None = None
+    """How it reads a run (bench.tables.choice)."""
     value: float | None = None
+    above: float | None = None
+    """A bound that the document says is exceeded: a claim without a value."""
+    over: Name | None = None
+    """The variant that ``value`` or ``above`` is relative to: both are then (score − its score) / its score."""
     sd: PositiveFloat | None = None
     n: PositiveInt | None = None
     """How many runs the documented value is the mean of."""
+    epochs: tuple[PositiveInt, ...] | None = None
+    """How many epochs each of them took, where that is said: shown beside ours, and not judged."""
     margin: PositiveFloat | None = None
     """What still counts as equal, in the metric's unit; None: 0.01 of the metric's scale."""
     order: Annotated[tuple[Name, ...], Field(min_length=2)] | None = None
     """Variants, the documented best first: a claim without a value."""
+    spread: Literal[True] | None = None
+    """The order is that of the standard deviations over runs, the smallest first, and of two variants."""
     optimum: Annotated[dict[str, Any], Field(min_length=1, max_length=1)] | None = None
     """An axis of the sweep → where on it the document found the best score of ``variant``: a claim without a value."""
     grid: dict[str, Any] = Field({})
     """Where in the grid it holds: axis → point; an axis that is left out: at each of its points."""
+    over_points: str | None = None
+    """An axis of the grid whose points (held-out patients, say) are the scores, each by its mean over seeds."""
     data: str
     """What the document measured it on, in its own words; a verdict on other data is about direction and order only."""
     source: str
 
+    @property
+    def statement(self) -> str:
+        """The id up to a ``/``: claims of one statement about several pairs or places share it, and are judged together."""
+        return self.id.partition("/")[0]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Those that it is about: in the documented order, or its own and the one that it is relative to."""
+        return self.order or tuple(name for name in (self.variant, self.over) if name is not None)
+
     @model_validator(mode="after")
     def _one_statement(self) -> Self:
-        stated = [name for name in ("value", "order", "optimum") if getattr(self, name) is not None]
+        stated = [name for name in ("value", "above", "order", "optimum") if getattr(self, name) is not None]
         if len(stated) != 1 or (self.order is None) == (self.variant is None):
             raise ValueError(
-                "expected 'variant' and 'value', or 'order' (variants, the best first), or 'variant' and 'optimum' "
-                "(an axis of the sweep and the best place on it)"
+                "expected 'variant' and 'value', or 'variant' and 'above' (a bound), or 'order' (variants, the best first), or "
+                "'variant' and 'optimum' (an axis of the sweep and the best place on it)"
+            )
+        if self.over is not None and self.value is None and self.above is None:
+            raise ValueError("'over' goes with 'value' or 'above', which it makes relative to another variant")
+        if self.spread and (self.order is None or len(self.order) != 2):
+            raise ValueError("'spread' goes with an 'order' of two variants, that of the smaller spread first")
+        if self.split == "test" and self.aggregate not in (None, "best"):
+            raise ValueError(
+                f"a run looks at test once, and has no curve of it: 'aggregate: {self.aggregate}' is of validation or train"
             )
         return self
 

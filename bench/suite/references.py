@@ -26,7 +26,7 @@ def check_references(suite: Suite, value: Mapping[str, Any], met: Met, problems:
             references.match(match, at)
     for i, figure in enumerate(suite.hardware):
         references.variant(figure.variant, ("hardware", i, "variant"))
-        references.variant(figure.over and figure.over.variant, ("hardware", i, "over", "variant"))
+        references.variant(figure.over.variant if figure.over else None, ("hardware", i, "over", "variant"))
     listed = value.get("claims")
     ids: set[str] = set()
     for i, entry in enumerate(listed if isinstance(listed, list) else []):
@@ -44,6 +44,7 @@ class _References:
     def __init__(self, suite: Suite, variants: Collection[str], met: Met, problems: Problems) -> None:
         self._variants, self._met, self._problems = variants, met, problems
         axes = {**suite.grid, **suite.sweep}
+        self._grid = list(suite.grid)
         self._axes = {axis: list(steps) for axis, steps in axes.items() if isinstance(steps, list | Mapping)}
 
     def variant(self, name: str | None, at: FilePath) -> None:
@@ -60,14 +61,17 @@ class _References:
     def claim(self, claim: Claim, at: FilePath) -> None:
         """The variants, the place in the grid, and the metric of a claim."""
         self.variant(claim.variant, (*at, "variant"))
+        self.variant(claim.over, (*at, "over"))
         for i, name in enumerate(claim.order or ()):
             self.variant(name, (*at, "order", i))
         for axis, coordinate in claim.grid.items():
             self._coordinate(axis, coordinate, (*at, "grid", axis))
+        if claim.over_points is not None and claim.over_points not in self._grid:
+            message = f"{claim.over_points!r} is not an axis of the grid{nearest(claim.over_points, self._grid)}"
+            self._problems.add((*at, "over_points"), message)
         for axis, coordinate in (claim.optimum or {}).items():
             self._coordinate(axis, coordinate, (*at, "optimum", axis))
-        names = {claim.variant, *(claim.order or ())}
-        tasks = {task for point, task in self._met if point.variant in names and _is_at(point, claim)}
+        tasks = {task for point, task in self._met if point.variant in claim.variants and _is_at(point, claim)}
         known = {metric for task in tasks for metric in TASKS[task].metrics}
         if tasks and claim.metric not in known:
             message = f"{claim.metric!r} is not a metric of {' or '.join(sorted(tasks))}{nearest(claim.metric, known)}"

@@ -11,8 +11,9 @@ AGGREGATES = {
     "best": "with the weights that the recipe selects",
     "final": "at the last epoch",
     "epoch_mean": "as the mean over all epochs",
+    "epoch_best": "as the best of all epochs, whichever weights the recipe selects",
 }
-IN_LABEL = {"best": "", "final": ", last epoch", "epoch_mean": ", mean over epochs"}
+IN_LABEL = {"best": "", "final": ", last epoch", "epoch_mean": ", mean over epochs", "epoch_best": ", best epoch"}
 SPLITS = ("validation", "test", "train")
 
 
@@ -49,16 +50,21 @@ def value_of(record: RunRecord, metric: str, aggregate: str, split: str) -> floa
     """
     if aggregate == "final":
         found = record.final.get(split, {}).get(metric)
-    elif aggregate == "epoch_mean" or split == "train":
-        found = _of_curve(record, record.curves.get(f"{split}/{metric}") or [], aggregate)
+    elif aggregate.startswith("epoch") or split == "train":
+        found = _of_curve(record, record.curves.get(f"{split}/{metric}") or [], metric, aggregate)
     else:
         found = record.metrics.get(split, {}).get(metric)
     return None if found is None else float(found)
 
 
-def _of_curve(record: RunRecord, curve: list[float | None], aggregate: str) -> float | None:
+def _of_curve(record: RunRecord, curve: list[float | None], metric: str, aggregate: str) -> float | None:
     if aggregate == "best":
         at = record.measured.get("best_epoch") if record.run.recipe.select == "best" else len(curve)
         return curve[at - 1] if at and at <= len(curve) else None
     known = [number for number in curve if number is not None]
-    return sum(known) / len(known) if known and len(known) == len(curve) else None
+    if not known or len(known) < len(curve):
+        return None
+    if aggregate == "epoch_mean":
+        return sum(known) / len(known)
+    info = next(task.metrics[metric] for task in TASKS.values() if metric in task.metrics)
+    return max(known) if info.direction == "max" else min(known)

@@ -11,10 +11,11 @@ from bench.text import markdown, plain
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell of a table: lines of plain text, the first of which may stand out."""
+    """One cell of a table: lines of plain text, the first of which may stand out, and in Markdown lead somewhere."""
 
     lines: tuple[str, ...]
     strong: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,5 +47,6 @@ class Table:
         cells = []
         for entry in entries:
             first, *rest = map(markdown, entry.lines)
+            first = f"[{first}]({entry.link})" if entry.link else first
             cells.append("<br>".join([f"**{first}**" if entry.strong else first, *rest]))
         return f"| {' | '.join(cells)} |"

@@ -94,6 +94,19 @@ class Scores:
         """The plan's claims about metrics that are shown."""
         return [claim for claim in self.plan.claims if self.choice.metric in (None, claim.metric)]
 
+    def read_by(self, claim: Claim) -> "Scores":
+        """The same records at the claim's split and aggregate, where it names one of them; else as they are shown."""
+        if claim.split is None and claim.aggregate is None:
+            return self
+        choice = Choice(self.choice.metric, claim.aggregate or DEFAULT.aggregate, claim.split)
+        if choice not in self._readings:
+            self._readings[choice] = Scores(self.plan, self.records.values(), choice)
+        return self._readings[choice]
+
+    @cached_property
+    def _readings(self) -> "dict[Choice, Scores]":
+        return {}
+
     @cached_property
     def variants(self) -> list[str]:
         """The variants, in the plan's order."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from bench import stats
 from bench.stats import ALPHA, Array, Interval, Seeds
 from bench.text import decimals, signed
+from bench.verdict.value import inconclusive
 from bench.verdict.words import Verdict, ends, known
 
 OPTIMUM = {1: "confirmed", 0: "undecided", -1: "contradicted"}
@@ -40,7 +41,8 @@ def judge_direction(
     pair = _Pair.of(differences, 1 - ALPHA / comparisons, seeds)
     found = together([_turned(pair.interval, "max" if documented > 0 else "min")]) if documented else 0
     stated = f"documented difference {signed(documented, min(decimals(documented), 4))}{'' if documented else ', no direction'}"
-    return _decided(DIRECTION[found], pair, [stated, pair.said(comparisons)], other_data)
+    more = [pair.more(comparisons)] if documented and not found else []
+    return _decided(DIRECTION[found], pair, [stated, pair.said(comparisons), *more], other_data)
 
 
 def judge_order(
@@ -59,7 +61,8 @@ def judge_order(
     sure = [interval.high if found < 0 else interval.low for interval in better]
     weakest = int(np.argmin(np.nan_to_num(sure, nan=math.inf if found < 0 else -math.inf)))
     where = f"step {weakest + 1} of {steps} decides" if steps > 1 else "one step"
-    return _decided(ORDER[found], pairs[weakest], [where, pairs[weakest].said(steps)], other_data)
+    more = [] if found else [pairs[weakest].more(steps)]
+    return _decided(ORDER[found], pairs[weakest], [where, pairs[weakest].said(steps), *more], other_data)
 
 
 def judge_optimum(intervals: Sequence[Interval], direction: str = "max") -> str:
@@ -88,6 +91,15 @@ class _Pair:
         kept, seeds = known(differences, seeds)
         low, high = stats.interval(kept, level, seeds=seeds)
         return cls(kept, Interval(float(low), float(high)), len(np.asarray(differences)) - len(kept))
+
+    def more(self, comparisons: int) -> str:
+        """How many more pairs decide with power 0.8, should difference and spread stay."""
+        have = len(self.differences)
+        if have < 2:
+            return f"needs {2 - have} more"
+        variance, gap = float(np.var(self.differences, ddof=1)), abs(float(stats.mean(self.differences)))
+        said = inconclusive(gap, variance, have, tail=1 - ALPHA / comparisons / 2)
+        return said.removeprefix("inconclusive (").removesuffix(")").replace("runs decides", "pairs decides")
 
     def said(self, comparisons: int) -> str:
         centre = float(stats.mean(self.differences))

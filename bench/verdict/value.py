@@ -74,11 +74,21 @@ def _inconclusive(test: Equivalence, margin: float, have: int, sd: float | None,
     gap = round(abs(margin - abs(test.difference)) / margin, 9) * margin  # on the margin itself no number decides
     tail = 1 - ALPHA if abs(test.difference) < margin else 1 - ALPHA / 2
     ours = max(test.error**2 - theirs, 0.0) * have  # variance of one run, or what crossed ones are worth
+    return inconclusive(gap, ours, have, tail=tail, theirs=theirs, n=n)
+
+
+def inconclusive(
+    gap: float, variance: float, have: int, *, tail: float = 1 - ALPHA / 2, theirs: float = 0.0, n: int | None = None
+) -> str:
+    """``inconclusive (needs n more)``: so many show a ``gap``, by a quantile at ``tail``, with power 0.8, if they vary alike.
+
+    ``theirs`` is the variance of the mean that they are compared with, of ``n`` runs.
+    """
     low, high = have + 1, have + MOST_RUNS + 1
     while low < high:  # more runs have a smaller error
         runs = (low + high) // 2
-        df = welch_df(ours / runs, runs - 1, theirs, n)
-        reach = (special.stdtrit(df, tail) + special.stdtrit(df, POWER)) * math.sqrt(ours / runs + theirs)
+        df = welch_df(variance / runs, runs - 1, theirs, n)
+        reach = (special.stdtrit(df, tail) + special.stdtrit(df, POWER)) * math.sqrt(variance / runs + theirs)
         low, high = (low, runs) if reach < gap else (runs + 1, high)
     more = low - have
     return f"inconclusive (needs {more} more)" if more <= MOST_RUNS else "inconclusive (no number of runs decides)"

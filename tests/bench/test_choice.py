@@ -41,6 +41,7 @@ def trained(
         ("best", "test", 0.7), ("best", "validation", 0.8), ("best", "train", 0.6),
         ("final", "validation", 0.5), ("final", "train", 0.9), ("final", "test", None),
         ("epoch_mean", "validation", 0.5), ("epoch_mean", "train", 0.6), ("epoch_mean", "test", None),
+        ("epoch_best", "validation", 0.8), ("epoch_best", "train", 0.9), ("epoch_best", "test", None),
     ],
 )  # fmt: skip
 def test_the_value_of_a_record(aggregate: str, split: str, value: float | None) -> None:
@@ -59,6 +60,7 @@ def test_train_at_the_selected_weights_is_the_last_epoch_where_the_recipe_says_s
     [
         ({"curves": {"validation/accuracy": [0.2, None, 0.5]}}, "epoch_mean", "validation"),
         ({"curves": {}}, "epoch_mean", "validation"),
+        ({"curves": {"validation/accuracy": [0.2, None, 0.5]}}, "epoch_best", "validation"),
         ({"curves": {}}, "best", "train"),
         ({"measured": {}}, "best", "train"),
         ({"final": {}}, "final", "validation"),
@@ -92,7 +94,7 @@ def test_a_wrong_choice_is_one_message_with_the_nearest_name(choice: Choice, mes
 @pytest.mark.parametrize("aggregate", AGGREGATES)
 @pytest.mark.parametrize("split", [*SPLITS, None])
 def test_every_other_choice_is_right(aggregate: str, split: str | None) -> None:
-    if (aggregate, split) not in {("final", "test"), ("epoch_mean", "test")}:
+    if split != "test" or aggregate == "best":
         Choice("dice", aggregate, split).check(TASKS)
 
 

@@ -1,20 +1,24 @@
 """Statements of documents: the data is whole and as documented, each statement has its verdict, and what it is shown as."""
 
 import csv
+import dataclasses
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_records import failed, scored
 from ruamel.yaml import YAML
 
 from bench import cli
-from bench.claims import Checked, claims, page
+from bench.claims import Checked, claims, overview, page
 from bench.claims.judging import check, suites_of
 from bench.claims.registry import QUANTITIES
 from bench.claims.statement import Document, Statement, documents, load
 from bench.claims.verdicts import (
+    CANNOT,
     CONTRADICTED,
     DIFFERS,
     EXACT,
@@ -25,6 +29,7 @@ from bench.claims.verdicts import (
     TRAINING,
 )
 from bench.errors import SuiteError, UserError
+from bench.store import Store
 
 KEYS = ["id", "document", "section", "kind", "documented", "computed", "unit", "verdict", "note"]
 COUNTS = {
@@ -71,7 +76,7 @@ def test_every_statement_has_a_verdict_and_a_value() -> None:
     for row in (row for one in found for row in one.rows):
         by_hand = row.statement.compute is None
         assert by_hand <= (row.statement.kind in ("measured-hardware", "trained")), row
-        assert row.verdict in ((HARDWARE, TRAINING) if by_hand else STATIC_VERDICTS), row
+        assert row.verdict in ((HARDWARE, TRAINING, CANNOT) if by_hand else STATIC_VERDICTS), row
         assert (row.computed is None) == by_hand, row
         if isinstance(row.statement.documented, int | float) and not by_hand:
             assert isinstance(row.computed, int | float), row
@@ -81,11 +86,52 @@ def test_every_statement_has_a_verdict_and_a_value() -> None:
     for row in (row for one in found for row in one.rows if row.statement.compute is not None):
         line = next(line for line in text.splitlines() if line.startswith(f"| {row.statement.id} |"))
         assert f"| **{row.verdict}** |" in line, f"{row.statement.id}: make the page anew, with bench claims --write"
+    _check_overview(Path("results") / "reference", found)
     rows = json.loads(page.as_json(found))
     assert len(rows) == sum(COUNTS.values())
     assert all(list(row) == KEYS for row in rows)
     for text in (page.page(found), page.as_latex(found), page.as_csv(found)):
         assert all(row["id"] in text for row in rows)
+
+
+def _check_overview(folder: Path, found: list[Checked]) -> None:
+    """Every statement stands once in the page of reference results, if computed with its verdict; links lead somewhere."""
+    text = (folder / "README.md").read_text("utf-8")
+    for row in (row for one in found for row in one.rows):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {row.statement.id} |")]
+        if row.statement.compute is not None:
+            assert f"| **{row.verdict}** | computed |" in line, f"{row.statement.id}: make the page anew"
+    for target in set(re.findall(r"\]\(([^)#]+)", text)):
+        assert (folder / target).exists(), target
+    headings = set(re.findall(r"^## (.*)$", (folder / "documents" / "README.md").read_text("utf-8"), re.M))
+    assert len(set(re.findall(r"documents/README.md#(\S+)\)", text))) == len(found) <= len(headings)
+    for suite in folder.glob("*/records.jsonl"):
+        assert f"[{suite.parent.name.replace('_', chr(92) + '_')}]({suite.parent.name}/README.md)" in text
+
+
+def test_the_overview_names_the_suites_and_what_they_took(wave: Checked, tmp_path: Path) -> None:
+    plan, records = scored({"A": [0.9, 0.91, 0.92], "B": [0.8, 0.81, 0.82]})
+    store = Store(tmp_path / plan.name)
+    with store.lock(print):
+        for i, record in enumerate(records):
+            timed = record.model_copy(update={"measured": {"total_s": 60.0 * (i + 1)}})
+            store.append(failed(timed) if i == 5 else timed)
+    row = dataclasses.replace(wave.rows[0], verdict="differs", computed=0.5, evidence=plan.name)
+    text = overview.overview([dataclasses.replace(wave, rows=(row, *wave.rows[1:]))], tmp_path)
+    assert "| [fake](fake/README.md) | 5 of 6 done | 15 min 00 s | Some processor, 4 cores | 0.1.0+3f2a9c1d |" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| WSR-001 |")]
+    assert line.endswith("| **differs** | [fake](fake/README.md) |")
+    assert "documents/README.md#wavesourceminiresnet" in text.replace("-", "")
+    readme, details = overview.write([wave], tmp_path)
+    assert readme.read_text("utf-8") == overview.overview([wave], tmp_path)
+    assert details == tmp_path / "documents" / "README.md"
+    assert "None was run." in overview.overview([wave], tmp_path / "empty")
+
+
+def test_what_cannot_be_run_says_why(resupnet: Checked) -> None:
+    found = {row.statement.id: row.note for row in resupnet.rows if row.verdict == CANNOT}
+    assert found.keys() == {"RUN-090", "RUN-093", "RUN-170"}
+    assert all(len(note) > 60 for note in found.values())
 
 
 def test_the_data_is_what_the_documents_state(root: Path) -> None:
@@ -156,7 +202,7 @@ def test_a_value_that_differs_has_its_derivation(resupnet: Checked) -> None:
     assert "34.9 % too high" in notes["RUN-080"]
     assert "307,600 + 921,344 + 809,920 + 17" in notes["RUN-080"]
     assert "127" in notes["RUN-044"]
-    assert "bench run suites/resupnet_ladder.yaml" in notes["RUN-170"]
+    assert "bench run suites/resupnet_ladder.yaml" in notes["RUN-171"]
     assert "bench profile" in notes["RUN-131"]
 
 
@@ -186,6 +232,11 @@ def written(folder: Path, *statements: str, more: str = "") -> Path:
             "'A-2' is no statement of this document; did you mean 'A-1'?",
         ),
         (STATEMENT.replace("}", ", contradicts: [section 2]}"), 6, "needs 'together'"),
+        (
+            STATEMENT.replace("}", ", cannot: no data}"),
+            6,
+            "'cannot' is for a statement about measurements or trained scores",
+        ),
         (f"{STATEMENT}\n  - {STATEMENT}", 7, "'A-1' is the statement of line 6 already"),
         (STATEMENT.replace("documented: 1", "documented: [1]"), 6, "expected"),
     ],
@@ -316,7 +367,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["claims", "wave_source", "--format", format, "--out", str(file)]) == 0
         assert "WSR-L60" in file.read_text("utf-8")
     assert cli.main(["claims", "wave_source", "--write", str(tmp_path / "page")]) == 0
-    assert (tmp_path / "page" / "README.md").read_text("utf-8").startswith("# ")
+    for name in ("README.md", "documents/README.md"):
+        assert (tmp_path / "page" / name).read_text("utf-8").startswith("# ")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ NOT_EXACT = {
         "WVP-009": (NOT_ENOUGH, "16*n**2 + 3*n**3"),
         "WVP-010": (NOT_ENOUGH, "9*m_in*m_out*n**2"),
         "WVP-011": (DIFFERS, "0.09 to 6.32 times as many"),
-        "WVP-012": (TRAINING, None),
         "WVP-020": (DIFFERS, "0.86 to 26.8 times as many"),
         "WVP-021": (TRAINING, None),
         "WVP-022": (TRAINING, None),

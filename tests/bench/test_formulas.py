@@ -1,6 +1,7 @@
 """Checks of formulas: each holds for the right one and refutes a wrong one; totals of documents found a second way."""
 
 import itertools
+import json
 import math
 from functools import partial
 
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.claims import sparsity
+from bench.claims.checks import sparse
 from bench.claims.formulas import (
     convolution,
     counts,
@@ -27,6 +29,7 @@ from bench.claims.formulas import (
 )
 from bench.claims.networks import network
 from bench.claims.registry import Finding
+from bench.errors import UserError
 
 CASES = {
     "plain size": (sizes.conv_size, ("(H + 2*p - k)//s + 1",), ("(H + p - k)//s + 1",)),
@@ -301,8 +304,32 @@ def test_share_of_the_energy():
     assert details < pixels
 
 
-def test_sparsity_of_data_sets(capsys):
+def test_sparsity_of_data_sets(capsys, tmp_path):
     assert sparsity.main(["digits"]) == 0
     assert "digits: 95% of the energy in" in capsys.readouterr().out
+    assert sparsity.main(["digits", "--out", str(tmp_path / "shares.json")]) == 0
+    shares = json.loads((tmp_path / "shares.json").read_text())["digits"]
+    assert 0 < shares["details"] < shares["pixels"] < 1
+    capsys.readouterr()
     assert sparsity.main(["digitz"]) == 2
     assert "did you mean 'digits'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shares", "holds"),
+    [
+        ({"pixels": 0.6, "details": 0.1}, True),
+        ({"pixels": 0.6, "details": 0.3}, False),
+        ({"pixels": 0.05, "details": 0.1}, False),
+    ],
+)
+def test_sparse_is_few_details_and_fewer_than_pixels(tmp_path, monkeypatch, shares, holds):
+    monkeypatch.setattr(sparse, "MEASURED", tmp_path / "shares.json")
+    with pytest.raises(UserError, match=r"bench\.claims\.sparsity a b --out"):
+        sparse.sparse_details(("a", "b"))
+    (tmp_path / "shares.json").write_text(json.dumps({"a": {"pixels": 0.7, "details": 0.1}, "b": shares}))
+    found = sparse.sparse_details(("a", "b"))
+    assert found.holds == holds
+    assert "a 10.0% (70.0%)" in found.note
+    with pytest.raises(UserError, match="has no shares of c"):
+        sparse.sparse_details(("a", "c"))

@@ -107,7 +107,9 @@ def test_many_trivial_runs_come_once_each_from_workers_without_torch() -> None:
     records = run_all(runs, 3, initialise=schedule_work.initialise)
     assert {record.id for record in records} == {run.id for run in runs}
     assert len(records) == 200
-    assert len({record.measured["pid"] for record in records}) <= 3, "workers stay; a slow one may come when all is done"
+    assert len({record.measured["pid"] for record in records}) <= 3, (
+        "workers stay; a slow one may come when all is done"
+    )
     assert {record.measured["torch"] for record in records} == {False}
     assert {record.measured["initialised"] for record in records} == {1}
 

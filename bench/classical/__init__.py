@@ -1,0 +1,1 @@
+"""Estimators that learn nothing: the floors that a network must beat."""
