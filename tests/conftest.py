@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 _OWN_CACHE = "BENCH_CACHE" not in os.environ
 os.environ.setdefault("BENCH_CACHE", tempfile.mkdtemp(prefix="bench-cache-"))
+
+# A shell lets what it starts in the background ignore Ctrl-C; so would every process of the tests that press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 
