@@ -130,6 +130,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_completion_offers_the_suites() -> None:
-    from bench.cli import _suite_names
+    from bench.cli.options import suite_names
 
-    assert "suites/smoke.yaml" in _suite_names("suites/s")
+    assert "suites/smoke.yaml" in suite_names("suites/s")

@@ -1,0 +1,143 @@
+"""``bench run``, ``report`` and ``tune``: what trains, and what comes of it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from bench.cli.options import (
+    FAILED,
+    OK,
+    Aggregate,
+    AsFormat,
+    ClusterAddress,
+    DataFolder,
+    Format,
+    GpusPerRun,
+    Metric,
+    Plugin,
+    Results,
+    Split,
+    SuiteFile,
+)
+
+if TYPE_CHECKING:
+    from bench.api import Outcome
+
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: [bold]bench run suites/ablation.yaml --workers 4[/bold]")
+def run(
+    suite: SuiteFile,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
+    retry: Annotated[str | None, typer.Option(metavar="failed", help="'failed': run the failed runs again.")] = None,
+    time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    cluster: ClusterAddress = None,
+    gpus_per_run: GpusPerRun = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write every run's curves for TensorBoard.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Resume although --threads differs from before.")] = False,
+    metric: Metric = None,
+    aggregate: Aggregate = "best",
+    split: Split = None,
+    results: Results = Path("results"),
+    data: DataFolder = None,
+    plugin: Plugin = None,
+    format: AsFormat = Format.table,
+) -> None:
+    """Trains what a suite asks for and is not recorded yet; then tables, plots and a report."""
+    from bench import api
+    from bench.progress import view
+
+    outcome = api.run(
+        suite, device=device, workers=workers, threads=threads, only=only or (), retry=retry, time_limit=time_limit,
+        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, tensorboard=tensorboard, force=force,
+        metric=metric, aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
+    )  # fmt: skip
+    _show(outcome, format)
+    raise typer.Exit(FAILED if outcome.failed else OK)
+
+
+@app.command(
+    epilog="Examples: [bold]bench report suites/ablation.yaml[/bold], "
+    "[bold]bench report ablation --metric dice --aggregate final --split validation[/bold]"
+)
+def report(
+    suite: SuiteFile,
+    metric: Metric = None,
+    aggregate: Aggregate = "best",
+    split: Split = None,
+    results: Results = Path("results"),
+    plugin: Plugin = None,
+    format: AsFormat = Format.table,
+) -> None:
+    """Tables, plots and report from what is recorded so far; nothing is trained."""
+    from bench import api
+
+    outcome = api.report(suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or ())
+    _show(outcome, format)
+
+
+@app.command(
+    epilog="Examples: [bold]bench tune suites/tune_blocks.yaml[/bold], "
+    "[bold]bench tune suites/tune_blocks.yaml --export suites/tuned.yaml[/bold], "
+    "[bold]bench tune tune_blocks --storage postgresql+psycopg://user@host/studies[/bold]"
+)
+def tune(
+    suite: SuiteFile,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Optuna storage. (default: a journal in the results folder)")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a suite with the winners as variants to this file.")
+    ] = None,
+    time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    cluster: ClusterAddress = None,
+    gpus_per_run: GpusPerRun = None,
+    results: Results = Path("results"),
+    data: DataFolder = None,
+    plugin: Plugin = None,
+    format: AsFormat = Format.table,
+) -> None:
+    """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds."""
+    from bench import tune as search
+    from bench.progress import view
+    from bench.tune import report as search_report
+    from bench.tune import tables
+
+    tuned = search.tune(
+        suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
+        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, results=results, data=data,
+        plugins=plugin or (), view=view(),
+    )  # fmt: skip
+    search_report.report(tuned)
+    if export is not None:
+        tables.export(tuned, export)
+    if format == Format.json:
+        typer.echo(json.dumps(tables.as_json(tuned)))
+    else:
+        tables.show(tuned, Console())
+
+
+def _show(outcome: "Outcome", format: Format) -> None:
+    if format == Format.json:
+        typer.echo(outcome.frame().to_json(orient="records"))
+    else:
+        outcome.show(Console())
