@@ -60,6 +60,11 @@ Split = Annotated[
         "has its report in choices/METRIC-HOW-SPLIT/ of the suite's folder. (default: test; validation for all but best)",
     ),
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")]
+TimeLimit = Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")]
+MemoryLimit = Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")]
 ClusterAddress = Annotated[
     str | None,
     typer.Option(

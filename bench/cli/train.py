@@ -14,13 +14,18 @@ from bench.cli.options import (
     AsFormat,
     ClusterAddress,
     DataFolder,
+    Device,
     Format,
     GpusPerRun,
+    MemoryLimit,
     Metric,
     Plugin,
     Results,
     Split,
     SuiteFile,
+    Threads,
+    TimeLimit,
+    Workers,
 )
 
 if TYPE_CHECKING:
@@ -33,15 +38,13 @@ app = typer.Typer()
 @app.command(epilog="Example: [bold]bench run suites/ablation.yaml --workers 4[/bold]")
 def run(
     suite: SuiteFile,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")] = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")] = 1,
+    device: Device = "auto",
+    workers: Workers = None,
+    threads: Threads = 1,
     only: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
     retry: Annotated[str | None, typer.Option(metavar="failed", help="'failed': run the failed runs again.")] = None,
-    time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
-    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     cluster: ClusterAddress = None,
     gpus_per_run: GpusPerRun = None,
     tensorboard: Annotated[
@@ -96,19 +99,17 @@ def report(
 )
 def tune(
     suite: SuiteFile,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")] = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")] = 1,
+    device: Device = "auto",
+    workers: Workers = None,
+    threads: Threads = 1,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Optuna storage. (default: a journal in the results folder)")
     ] = None,
     export: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a suite with the winners as variants to this file.")
     ] = None,
-    time_limit: Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")] = None,
-    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")] = None,
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     cluster: ClusterAddress = None,
     gpus_per_run: GpusPerRun = None,
     results: Results = Path("results"),
