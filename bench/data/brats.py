@@ -1,7 +1,6 @@
 """Brain tumours: axial slices of magnetic-resonance volumes in NIfTI files, one folder a patient."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Literal
 
@@ -9,12 +8,11 @@ import torch
 
 from bench.data.base import Data, DataError, Info, Loaded, Split, dataset
 from bench.data.cache import cached
-from bench.data.files import find_folder, fingerprint, fixed_share
+from bench.data.files import find_folder, fixed_share
 from bench.data.nifti import Patient, find_patients, plane
-from bench.data.patient_slices import Slicing, stack
+from bench.data.patient_slices import Slicing, key, stack
 from bench.data.spec import check_options
 
-VERSION = 1  # raise it whenever other numbers come out for the same files, here or in what reads them
 ORDER = ("t1", "t1ce", "t2", "flair")
 NAMING = {modality: f"*_{modality}.nii*" for modality in ORDER}
 TEST_SHARE = 0.2
@@ -113,10 +111,7 @@ def _named(names: list[str], test: tuple[str, ...]) -> set[str]:
 
 def _load(parts: Parts, slicing: Slicing) -> Loaded:
     patients = [patient for part in parts.values() for patient in part]
-    files = [[patient.name, fingerprint(patient.files)] for patient in patients]
-    arrays = cached(
-        {"name": "brats", "version": VERSION, **asdict(slicing), "patients": files}, lambda: stack(patients, slicing)
-    )
+    arrays = cached(key(patients, slicing), lambda: stack(patients, slicing))
     x, y, group = arrays["x"], arrays["y"], arrays["group"]
     last = torch.tensor([len(part) for part in parts.values()]).cumsum(0)  # patients lie part by part: a part is a view
     ends = [0, *torch.searchsorted(group, last).tolist()]

@@ -2,7 +2,8 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from bench.data import base
 from bench.data.base import DataError
-from bench.data.cache import Arrays
+from bench.data.cache import Arrays, cached
+from bench.data.files import fingerprint
 from bench.data.nifti import Floats, Patient, volume
 from bench.data.resample import area_resample
 
+VERSION = 1  # raise it whenever other numbers come out for the same files, here or in what reads them
 Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -34,16 +37,24 @@ class Slicing:
         return len(self.values) if self.labels == "multiclass" else 1
 
 
+def key(patients: Sequence[Patient], slicing: Slicing) -> dict[str, Any]:
+    """All that decides the slices of these patients, in this order: see ``cached``."""
+    files = [[patient.name, fingerprint(patient.files)] for patient in patients]
+    return {"name": "brats", "version": VERSION, **asdict(slicing), "patients": files}
+
+
 def stack(patients: Sequence[Patient], slicing: Slicing) -> Arrays:
     """The slices of all patients: ``x`` (N, C, H, W), ``y`` (N, K, H, W), ``group`` (N,), the patient's place.
 
-    Patient by patient into files without a name beside the cache, so that one patient's volumes are in memory at a time.
+    Patient by patient into files without a name beside the cache, so that one patient's volumes are in memory at a time. Each
+    patient's slices are cached too: another choice of patients to test on reads no volume again.
     """
     groups: list[int] = []
     shapes: list[str] = []
     with tempfile.TemporaryFile(dir=base.cache()) as x_file, tempfile.TemporaryFile(dir=base.cache()) as y_file:
         for place, patient in enumerate(patients):
-            x, y = patient_slices(patient, slicing)
+            arrays = cached(key([patient], slicing) | {"name": "brats-patient"}, partial(_named, patient, slicing))
+            x, y = (arrays[name].numpy() for name in "xy")
             shapes.append("×".join(map(str, x.shape[2:])))
             if shapes[place] != shapes[0]:
                 raise DataError(
@@ -62,6 +73,11 @@ def stack(patients: Sequence[Patient], slicing: Slicing) -> Arrays:
             "y": np.memmap(y_file, np.uint8, "r", shape=targets),
             "group": np.array(groups, np.int64),
         }
+
+
+def _named(patient: Patient, slicing: Slicing) -> Arrays:
+    x, y = patient_slices(patient, slicing)
+    return {"x": x, "y": y}
 
 
 def patient_slices(patient: Patient, slicing: Slicing) -> tuple[Floats, Bytes]:

@@ -84,6 +84,20 @@ def test_a_seed_splits_off_whole_patients(patients: Path) -> None:
     assert sum(map(len, groups)) == len(set.union(*groups)) == 5
 
 
+def test_other_patients_to_test_on_read_no_volume_again(patients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = data_from({"name": "brats", "test": ["p0"]}).load()
+
+    def unreadable(path: Path) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr("bench.data.patient_slices.volume", unreadable)
+    second = data_from({"name": "brats", "test": ["p1"]}).load()
+    assert torch.equal(second.train.x[:2], first.test.x)
+    assert len(second.test) == len(first.test) == 2
+    with pytest.raises(AssertionError):
+        data_from({"name": "brats", "test": ["p1"], "slices": "all"}).load()
+
+
 def test_labels_apart(patients: Path) -> None:
     data = data_from(
         {"name": "brats", "labels": "multiclass", "values": [1, 2, 4], "test": ["HGG/p0"], "slices": "all"}
