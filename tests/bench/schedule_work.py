@@ -152,6 +152,19 @@ KINDS: dict[str, Callable[[Run, Callable[[Progress], None]], None]] = {
 }
 
 
+def page_faults(run: Run, /, *, device: str, report: Callable[[Progress], None]) -> RunRecord:
+    """Fills 40 MB and frees them, time and again: how many pages the kernel had to find each time."""
+    import resource
+
+    def counted() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        assert b"x" * 40_000_000
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    measured = {"faults": [counted() for _ in range(10)]}
+    return RunRecord(id=run.id, run=run, status="done", measured=measured, environment=here(device))
+
+
 def main(arguments: Sequence[str]) -> None:
     """What a small ``bench run`` does, for tests that interrupt and kill it: ``FOLDER WORKERS KIND …``, a run a KIND."""
     from bench.schedule import execute, slots

@@ -1,5 +1,6 @@
 import functools
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -112,6 +113,14 @@ def test_many_trivial_runs_come_once_each_from_workers_without_torch() -> None:
     )
     assert {record.measured["torch"] for record in records} == {False}
     assert {record.measured["initialised"] for record in records} == {1}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory that is freed")
+def test_memory_that_is_freed_stays_with_the_worker() -> None:
+    (record,) = execute([a_run("any")], schedule_work.page_faults, cpu(1), environment=here)
+    first, *others = record.measured["faults"]
+    assert first > 1000  # of pages of 4 kB there are ten thousand
+    assert max(others) < 100
 
 
 def test_torch_has_the_slots_threads_and_a_failed_record_the_workers_environment() -> None:
