@@ -1,7 +1,7 @@
 """Every statement, judged: computed where it can be, else with the command that would decide it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.claims.expression import calls, evaluate, names_in
@@ -60,7 +60,7 @@ class Checked:
 def check(document: Document, suites: Iterable[str] = (), settled: Settled | None = None) -> Checked:
     """Judges each statement of a document (about one of ``suites``, where there are any). Raises ``UserError`` for wrong data.
 
-    ``settled`` gives what records say of a statement that must be trained, or None.
+    ``settled`` gives what records say of a statement that must be trained or measured, or None.
     """
     load_quantities()
     scope, wanted = Scope(document), set(suites)
@@ -73,12 +73,20 @@ def check(document: Document, suites: Iterable[str] = (), settled: Settled | Non
 
 
 def _row(document: Document, statement: Statement, scope: Scope, settled: Settled | None) -> Judged:
-    measured = settled(statement) if settled and statement.compute is None else None
+    recorded = settled(statement) if settled else None
     try:
-        verdict = measured or _judge(document, statement, scope)
+        verdict = recorded if recorded and statement.compute is None else _judge(document, statement, scope)
+        if recorded and statement.kind != "trained":
+            verdict = _beside(statement, verdict, recorded, scope)
     except UserError as error:
         raise UserError(f"{document.document}, {statement.id}: {error}") from error
     return Judged(document.document, statement, verdict.computed, verdict.verdict, verdict.note, verdict.evidence)
+
+
+def _beside(statement: Statement, verdict: Comparison, measured: Comparison, scope: Scope) -> Comparison:
+    """With what was measured in the note: of what is computed beside its derivation, else before what is to be known of it."""
+    note = scope.text(statement.note) if statement.compute is None else f"measured: {measured.note}"
+    return replace(verdict, note=_joined(verdict.note, note))
 
 
 def suites_of(document: Document, statement: Statement) -> set[str]:
@@ -107,7 +115,8 @@ def _judge(document: Document, statement: Statement, scope: Scope) -> Comparison
         if statement.cannot:
             return Comparison(CANNOT, None, _joined(scope.text(statement.cannot), scope.text(statement.note)))
         verdict = HARDWARE if statement.kind == "measured-hardware" else TRAINING
-        return Comparison(verdict, None, _joined(f"settled by: {statement.settle}", scope.text(statement.note)))
+        todo = f"{'not measured; ' * (verdict == HARDWARE)}settled by: {statement.settle}"
+        return Comparison(verdict, None, _joined(todo, scope.text(statement.note)))
     found = compare(
         statement.documented, evaluate(statement.compute, scope), unit=statement.unit, as_written=statement.as_written
     )

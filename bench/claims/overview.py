@@ -35,7 +35,10 @@ verdict was reached stands in [the page of the documents]({details}/README.md), 
 
 {legend}
 """
-SUITES_LEGEND = "Training time is the sum over runs, on one of the device's workers; runs went side by side."
+SUITES_LEGEND = (
+    "Training time is the sum over runs, on one of the device's workers; runs went side by side. Profiles are measurements of "
+    "time and memory."
+)
 
 
 def overview(documents: Sequence[Checked], folder: Path) -> str:
@@ -79,19 +82,32 @@ def _anchor(title: str) -> str:
 def _suites(folder: Path) -> Table:
     """A row a suite with records: its runs, what they took, and on and by what."""
     found = {path.parent.name: Store(path.parent).records() for path in sorted(folder.glob("*/records.jsonl"))}
-    header = _entries("suite", "runs", "training time", "device", "code")
+    header = _entries("suite", "runs", "training time", "profiles", "device", "code")
     rows = tuple(_suite_row(name, records) for name, records in found.items() if records)
     return Table(header, rows)
 
 
 def _suite_row(name: str, records: list[RunRecord]) -> tuple[Entry, ...]:
-    done = sum(record.status == "done" for record in records)
-    took = sum(record.measured.get("total_s") or 0.0 for record in records)
+    trained = [record for record in records if record.kind == "train"]
+    done, profiles = (
+        sum(record.status == "done" for record in some)
+        for some in (trained, [r for r in records if r.kind == "profile"])
+    )
+    took = sum(record.measured.get("total_s") or 0.0 for record in trained)
     devices = Counter(record.environment.device_name for record in records)
     codes = Counter(record.environment.code for record in records)
-    runs = f"{count(done)} of {count(len(records))} done"
+    runs = f"{count(done)} of {count(len(trained))} done" if trained else "–"
     linked = Entry((name,), link=f"{name}/README.md")
-    return (linked, *_entries(runs, duration(took), ", ".join(devices), ", ".join(codes)))
+    return (
+        linked,
+        *_entries(
+            runs,
+            duration(took) if trained else "–",
+            count(profiles) if profiles else "–",
+            ", ".join(devices),
+            ", ".join(codes),
+        ),
+    )
 
 
 def _entries(*texts: str) -> tuple[Entry, ...]:

@@ -31,7 +31,10 @@ LEGEND = (
     "precision it is written with, and “~” allows 5 %; differs: it does not, and the note says by how much (relative to the "
     "computed value) and why; contradicted within the document: what else the document says there cannot hold together with it; "
     "not enough stated: what is counted is not defined, and the computed value is that of the nearest standard form; needs "
-    "hardware, needs training: the command that settles it stands in the note; cannot be run here: the note says why. Trained "
+    "hardware, needs training: the command that settles it stands in the note; cannot be run here: the note says why. Measured "
+    "times and memory stand beside the documented ones in the note, both with their hardware: other hardware than the "
+    "document's gives no verdict, but for ratios, which are reproduced where the 95 % interval lies inside what is documented, "
+    "differ where it lies outside, else are inconclusive; (other hardware) marks a ratio on another kind of device. Trained "
     "scores, by the rules of the suites' reports, are reproduced, differ or are inconclusive; on other data than the document's "
     "only direction, order and the place of an optimum are judged."
 )
@@ -45,9 +48,9 @@ suites in `suites/`, the statements and how each is computed are the files in `b
 bench claims --write results/reference
 ```
 
-from the architectures, and for trained scores from the records in the folders beside this one; no computation was adjusted to a
-document. MACs, parameters, shapes, receptive fields and memory are counted on torch's meta device, formulas are tried over ranges
-of sizes. `bench claims --format json` gives the same as data.
+from the architectures, and for trained scores, times and memory from the records in the folders beside this one; no computation
+was adjusted to a document. MACs, parameters, shapes, receptive fields and memory are counted on torch's meta device, formulas are
+tried over ranges of sizes. `bench claims --format json` gives the same as data.
 
 {legend}
 

@@ -46,7 +46,8 @@ class Statement(Model):
     together: Expression | None = None
     """True only if it and what it contradicts can both hold; None: if their documented values are one number."""
     settle: str | None = None
-    """The command that measures or trains what decides it; of several suites the first with an answer gives the verdict."""
+    """The command that measures or trains what decides it, or stands beside what is computed; of several suites the first
+    with an answer gives the verdict."""
     cannot: Text = ""
     """Why no command of this project decides it, where that is so: shown while no records judge it."""
 

@@ -1,4 +1,4 @@
-"""Statements about trained scores, judged by the records of the suites that train what they are about (rules: bench.verdict)."""
+"""Statements about trained scores and measured costs, judged by the records of the suites that decide them."""
 
 import functools
 import json
@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.api import suite_file
+from bench.claims.measured import Profiles
 from bench.claims.statement import Statement
-from bench.claims.verdicts import Comparison
+from bench.claims.verdicts import Comparison, together
+from bench.runs import RunRecord
 from bench.store import Store
 from bench.suite import load
 from bench.suite.plan import Plan
@@ -18,28 +20,44 @@ from bench.tables.documented import Documented, documented, on_other_data
 from bench.tables.optima import Optimum, optima, shown
 from bench.tables.scores import Scores
 
-AGAINST = ("differs", "disagrees", "contradicted")
-UNDECIDED = ("inconclusive", "undecided")
-
 
 def from_records(results: Path) -> Callable[[Statement], Comparison | None]:
     """What the records under ``results`` say of a statement, by the claim of the same id in the suite that would settle it.
 
     A suite's own folder comes before ``reference``; of several suites the first with an answer gives the verdict, the note has
-    the others'. None where nothing is recorded of it, or only on other data, on which a value cannot be judged.
+    the others'. None where nothing is recorded of it, or only on other data, on which a value cannot be judged. Of times and
+    memory: by the documented figure of the same id in the suite (its ``hardware``).
     """
 
     @functools.cache
+    def recorded(suite: str) -> list[tuple[Path, list[RunRecord]]]:
+        stores = map(Store, (results / suite, results / "reference" / suite))
+        return [(store.folder, store.records()) for store in stores if store.file.is_file()]
+
+    @functools.cache
     def judged(suite: str) -> dict[str, Comparison]:
-        for folder in (results / suite, results / "reference" / suite):
-            store = Store(folder)
-            if store.file.is_file():
-                return verdicts(Scores(_plan(folder, suite), store.records()))
+        for folder, records in recorded(suite):
+            if any(record.kind == "train" for record in records):
+                return verdicts(Scores(_plan(folder, suite), records))
         return {}
+
+    @functools.cache
+    def profiles(suite: str) -> list[Profiles]:
+        return [
+            Profiles(load(suite_file(suite)), records)
+            for _, every in recorded(suite)
+            if (records := [record for record in every if record.kind == "profile"])
+        ]
+
+    def said_by(suite: str, statement: Statement) -> Comparison | None:
+        if statement.kind == "trained":
+            return judged(suite).get(statement.id)
+        # a folder in which this one was not measured leaves it to the other
+        return next(filter(None, (one.say(statement) for one in profiles(suite))), None)
 
     def settled(statement: Statement) -> Comparison | None:
         suites = re.findall(r"suites/(\w+)\.yaml", statement.settle or "")
-        found = {suite: said for suite in suites if (said := judged(suite).get(statement.id))}
+        found = {suite: said for suite in suites if (said := said_by(suite, statement))}
         if not found:
             return None
         (suite, first), *others = found.items()
@@ -66,19 +84,6 @@ def verdicts(scores: Scores) -> dict[str, Comparison]:
         statement: together([*parts.values(), *[missing] * (pairs[statement] - len(parts))])
         for statement, parts in found.items()
     }
-
-
-def together(parts: list[Comparison]) -> Comparison:
-    """A statement about several pairs holds where each is shown to, and does not where the reverse of one is shown."""
-    if len(parts) == 1:
-        return parts[0]
-    words = Counter(part.verdict.partition(" (needs")[0].partition(" (no number")[0] for part in parts)
-    against = [word for word in words if word.startswith(AGAINST)]
-    undecided = [word for word in words if word.startswith(UNDECIDED)]
-    word = next(iter([*against, *undecided, *words]))
-    said = word if len(words) == 1 else f"{word} ({words[word]} of {len(parts)})"
-    counts = ", ".join(f"{count} {word}" for word, count in words.most_common())
-    return Comparison(said, None, f"{counts}; " + "; ".join(f"{part.verdict} {part.note}" for part in parts))
 
 
 def _plan(folder: Path, suite: str) -> Plan:

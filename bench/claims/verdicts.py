@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ _NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _WITH_COMMAS = rf"[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d+)?|{_NUMBER}"  # of one number; in a text a comma separates two
 _SUFFIX = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 _BINARY = {"kB": (10**3, 2**10), "MB": (10**6, 2**20), "GB": (10**9, 2**30)}
+
+_AGAINST = ("differs", "disagrees", "contradicted")
+_UNDECIDED = ("inconclusive", "undecided")
 
 Number = int | float
 
@@ -49,6 +53,19 @@ def compare(documented: Any, computed: Any, *, unit: str = "-", as_written: str 
     if _is_number(computed) and (ends := _range(str(documented))):
         return _inside(ends, computed)
     return _each(str(documented), computed if isinstance(computed, tuple) else (computed,))
+
+
+def together(parts: list[Comparison]) -> Comparison:
+    """A statement about several pairs holds where each is shown to, and does not where the reverse of one is shown."""
+    if len(parts) == 1:
+        return parts[0]
+    words = Counter(part.verdict.partition(" (needs")[0].partition(" (no number")[0] for part in parts)
+    against = [word for word in words if word.startswith(_AGAINST)]
+    undecided = [word for word in words if word.startswith(_UNDECIDED)]
+    word = next(iter([*against, *undecided, *words]))
+    said = word if len(words) == 1 else f"{word} ({words[word]} of {len(parts)})"
+    counts = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    return Comparison(said, None, f"{counts}; " + "; ".join(f"{part.verdict} {part.note}" for part in parts))
 
 
 def precision(documented: Number, as_written: str | None) -> float:

@@ -12,6 +12,7 @@ from bench.cli.options import (
     OK,
     AsDocument,
     AsFormat,
+    ClusterAddress,
     DataFolder,
     DocumentFormat,
     Format,
@@ -45,6 +46,7 @@ def profile(
     ] = False,
     time_limit: Annotated[str | None, typer.Option(help="Longest time of one round, such as 10m.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Most memory of one process, such as 4GB.")] = None,
+    cluster: ClusterAddress = None,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
@@ -60,8 +62,8 @@ def profile(
         suite, variants=variant or (), device=device, threads=threads,
         options=profiling.Options(batch, mode, precision, execution, layout),
         stopping=profiling.Stopping(fewest=min(rounds, profiling.Stopping.fewest), most=rounds), trace=trace,
-        largest=largest_batch, again=again, time_limit=time_limit, memory_limit=memory_limit, results=results, data=data,
-        plugins=plugin or (), view=view(),
+        largest=largest_batch, again=again, time_limit=time_limit, memory_limit=memory_limit, cluster=cluster,
+        results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
     profile_report.report(profiled)
     if format == Format.json:

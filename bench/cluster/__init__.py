@@ -23,7 +23,7 @@ from bench.runs import Run, RunRecord
 from bench.schedule import NO_LIMITS, Limits, Source, Work, interrupt
 from bench.schedule.pool import POLL_S, OnProgress
 
-__all__ = ["Cargo", "Cluster", "ClusterError", "cluster"]
+__all__ = ["Cargo", "Cluster", "ClusterError", "cluster", "once_with_logs"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def cluster(
         kind = "cpu" if room.gpus is None else "cuda"
         slots = ", ".join(f"{name} {count} × {kind}" for name, count in places.items())
         say(f"cluster {connected.address}: {slots}")
-        yield Cluster(connected, room, workers, found, _once_with_logs(say, connected.logs))
+        yield Cluster(connected, room, workers, found, once_with_logs(say, connected.logs))
 
 
 def _hand_out(todo: Todo, seats: Crew, stock: Stock, folder: Path | None) -> None:
@@ -130,7 +130,7 @@ def _collected(
     return [record for record in records if record is not None]
 
 
-def _once_with_logs(say: Callable[[str], None], logs: str) -> Callable[[str], None]:
+def once_with_logs(say: Callable[[str], None], logs: str) -> Callable[[str], None]:
     """Says where Ray's logs are after the first thing that is lost."""
     said: list[str] = []
 

@@ -7,11 +7,11 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -40,9 +40,29 @@ class Cargo:
 
     def packed(self, work: Work, environment: Callable[[str], Environment]) -> "Packed":
         """The same as it travels, with the contents of the plug-in files."""
-        plugins = {file.name: file.read_bytes() for file in self.plugins}
         code = pickle.dumps((self.prepare, work, environment))
-        return Packed(code, plugins, self.data, self.folder is not None)
+        return Packed(code, Luggage.of(self.plugins, self.data), self.folder is not None)
+
+
+@dataclass(frozen=True)
+class Luggage:
+    """What every process of a job must know, under way."""
+
+    plugins: dict[str, bytes]
+    data: Path | None
+
+    @classmethod
+    def of(cls, plugins: Iterable[Path], data: Path | None) -> Self:
+        """The contents of the plug-in files, and the folder of real data."""
+        return cls({file.name: file.read_bytes() for file in plugins}, data)
+
+    def unpacked(self, prepare: Prepare, folder: Path) -> Callable[[], None]:
+        """Makes a process of this node know the plug-ins, written to ``folder``, and the data."""
+        files = [folder / "plugins" / name for name in self.plugins]
+        for file in files:
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(self.plugins[file.name])
+        return partial(prepare, files, self.data if self.data and self.data.is_dir() else None)
 
 
 @dataclass(frozen=True)
@@ -50,8 +70,7 @@ class Packed:
     """A cargo under way."""
 
     code: bytes
-    plugins: dict[str, bytes]
-    data: Path | None
+    luggage: Luggage
     foldered: bool
 
     def unpacked(self, folder: Path) -> bytes:
@@ -60,14 +79,8 @@ class Packed:
         return pack(Aboard(work, folder, self.foldered), self.initialise(prepare, folder), environment)
 
     def initialise(self, prepare: Prepare | None, folder: Path) -> Callable[[], None] | None:
-        """Makes a process of this node know the plug-ins, written to ``folder``, and the data."""
-        if prepare is None:
-            return None
-        files = [folder / "plugins" / name for name in self.plugins]
-        for file in files:
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(self.plugins[file.name])
-        return partial(prepare, files, self.data if self.data and self.data.is_dir() else None)
+        """What each process does first, if there is anything."""
+        return prepare and self.luggage.unpacked(prepare, folder)
 
     def prepared(self, folder: Path) -> None:
         """Does that in this process."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,13 +137,18 @@ class Crew:
         """Ends all seats, and removes what they left on the nodes' disks."""
         for seat in self.seats:
             seat.end()
-        swept = [
-            self.ray.remote(cargo.sweep).options(num_cpus=0, max_retries=0, **nodes.on(self.ray, node)).remote(1.0)
-            for node in {seat.node for seat in self.seats} & set(self._members.values())
-        ]
+        used = {seat.node for seat in self.seats} & set(self._members.values())
         self.seats.clear()
-        if swept:
-            self.ray.wait(swept, num_returns=len(swept), timeout=SWEEP_S)
+        sweep(self.ray, used)
+
+
+def sweep(ray: Any, used: Iterable[Node]) -> None:
+    """Removes what actors that were ended left on the nodes' disks."""
+    swept = [
+        ray.remote(cargo.sweep).options(num_cpus=0, max_retries=0, **nodes.on(ray, node)).remote(1.0) for node in used
+    ]
+    if swept:
+        ray.wait(swept, num_returns=len(swept), timeout=SWEEP_S)
 
 
 def members(ray: Any, say: Callable[[str], None]) -> list[Node]:

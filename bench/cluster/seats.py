@@ -56,7 +56,7 @@ class Seat:
         except self.ray.exceptions.RayTaskError as error:  # the node's disk is full, say: as good as gone
             return self._lost(str(error.cause))
         except self.ray.exceptions.RayError as error:
-            return self._lost(_in_short(error))
+            return self._lost(in_short(error))
         if isinstance(messages, str):
             raise WorkerError(f"{self.node.name}: {messages}")
         if isinstance(messages, Environment):
@@ -87,7 +87,7 @@ class Seat:
         return Loss(run, reason)
 
 
-def _in_short(error: Exception) -> str:
+def in_short(error: Exception) -> str:
     """What Ray says of a lost actor, without its dumps of ids and stacks: the error in making it, or how it died."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:

@@ -25,9 +25,14 @@ def packed_data(spec: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
     data = data_from(spec)
     loaded = data.load()
     arrays = _arrays(loaded)
-    words = {name: getattr(data, name) for name in ("name", "task", "in_shape", "target_shape", "classes", "channels")}
-    words |= {"info": vars(data.info), "validation_share": loaded.validation_share, "digest": digest(arrays)}
+    words = in_words(data) | {"validation_share": loaded.validation_share, "digest": digest(arrays)}
     return words, arrays
+
+
+def in_words(data: Data) -> dict[str, Any]:
+    """All but the data: what a network that is only built, or given other numbers, needs of them."""
+    words = {name: getattr(data, name) for name in ("name", "task", "in_shape", "target_shape", "classes", "channels")}
+    return words | {"info": vars(data.info)}
 
 
 def digest(arrays: Arrays) -> str:
@@ -60,7 +65,7 @@ def receive(wanted: str, arrays: Arrays) -> str:
 
 
 def provide(spec: Mapping[str, Any], words: Mapping[str, Any]) -> None:
-    """In a worker: from here on the spec stands for the data that was sent."""
+    """In a worker: from here on the spec stands for the data that was sent, or that only its words were."""
     shape = {name: tuple(words[name]) for name in ("in_shape", "target_shape")}
     names = {name: tuple(words[name]) for name in ("classes", "channels")}
     info = Info(**words["info"])
@@ -80,6 +85,8 @@ def _arrays(loaded: Loaded) -> Arrays:
 
 
 def _loaded(words: Mapping[str, Any]) -> Loaded:
+    assert "digest" in words, "only words of the data were sent"
+
     def gone() -> Arrays:
         raise UserError(
             "data that was sent to this node is no longer in its cache; run again, and it will be sent anew"

@@ -127,12 +127,12 @@ class Supervisor:
 
     def _start(self) -> None:
         if self.worker.process is None:
-            with _nameless_main():
+            with nameless_main():
                 self.worker.start()
 
 
 @contextlib.contextmanager
-def _nameless_main() -> Iterator[None]:
+def nameless_main() -> Iterator[None]:
     """A process that is spawned here imports no main module: Ray's own would cost it half a second."""
     main = sys.modules["__main__"]
     file = main.__dict__.pop("__file__", None)

@@ -10,6 +10,7 @@ from bench.compare.changes import Change, as_shares, counted, paired
 from bench.compare.sources import Results
 from bench.runs import RunRecord, Seed
 from bench.suite.plan import PlanCell
+from bench.tables.profiled import describe
 
 BLOCKS = 5
 """Neighbouring rounds are alike: so many means of rounds that follow each other stand for all, and are tested as pairs."""
@@ -37,8 +38,6 @@ def _profiles(results: Results) -> dict[str, tuple[PlanCell, RunRecord]]:
 
 
 def _changes(name: str, cell: PlanCell, before: RunRecord, after: RunRecord, margin: float) -> Iterator[Change]:
-    from bench.profile.options import describe  # takes torch, which other comparisons do without
-
     assert before.setting is not None, "a profile has its setting"
     known = Change(name, cell.variant, describe(before.setting), "latency")
     if after.status != "done":
@@ -54,7 +53,7 @@ def _changes(name: str, cell: PlanCell, before: RunRecord, after: RunRecord, mar
 
 def _blocks(record: RunRecord) -> dict[Seed, float]:
     """The logarithm of seconds a step, of each block of rounds."""
-    from bench.profile.documented import step_medians  # as above
+    from bench.profile.documented import step_medians  # takes torch, which other comparisons do without
 
     logs = np.log(step_medians(record))
     means = [float(np.mean(block)) for block in np.array_split(logs, min(BLOCKS, len(logs)))]

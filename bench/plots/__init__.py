@@ -11,7 +11,7 @@ from bench.plots.curves import learning_curves
 from bench.plots.examples import examples
 from bench.plots.kept import Kept, kept, pictured
 from bench.plots.ladder import is_ladder, ladder
-from bench.plots.pareto import score_against_macs, score_against_memory, score_against_parameters, score_against_time
+from bench.plots.pareto import AGAINST, score_against
 from bench.plots.ranks import critical_difference
 from bench.plots.strips import scores_with_intervals
 from bench.plots.style import rendered, styled
@@ -26,10 +26,7 @@ OF_SCORES: dict[str, Callable[[Scores], "Figure | None"]] = {
     "ladder": ladder,
     "scores": scores_with_intervals,
     "learning_curves": learning_curves,
-    "score_against_parameters": score_against_parameters,
-    "score_against_macs": score_against_macs,
-    "score_against_time": score_against_time,
-    "score_against_memory": score_against_memory,
+    **{name: score_against(name) for name in AGAINST},
     "critical_difference": critical_difference,
     "sweeps": sweep_curves,
 }

@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from bench import stats
 from bench.plots.strips import scored
 from bench.plots.style import cross, facets, legend, looks
+from bench.stats import Interval
+from bench.suite.plan import PlanCell, PlotName
 from bench.tables.frames import costs
+from bench.tables.profiled import describe, latency_setting, memory_setting
 from bench.tables.scores import Column, Scores
 from bench.task import TASKS
 from bench.text import count, duration, memory
@@ -19,27 +23,43 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Text = Callable[[float], str]
+AGAINST = tuple(name for name in get_args(PlotName) if name.startswith("score_against_"))
+"""The figures of scores over costs."""
 FRONT: dict[str, Any] = {"color": "#777777", "linewidth": 1.1, "linestyle": (0, (1, 1.3))}
 
 
-def score_against_parameters(scores: Scores) -> "Figure | None":
-    """Against the parameters that can receive a gradient."""
-    return _against(scores, "params_live", "live parameters", count)
+@dataclass(frozen=True)
+class Cost:
+    """What a score stands against: its column among the costs, what it is of, its unit, and how its values are written."""
+
+    key: str
+    label: str
+    unit: str
+    text: Text
+    about: str = ""
+    """Under what it was measured."""
 
 
-def score_against_macs(scores: Scores) -> "Figure | None":
-    """Against the multiply–accumulates of one example's forward pass."""
-    return _against(scores, "macs", "MACs an example", count)
+def costs_of(scores: Scores) -> dict[str, Cost]:
+    """Name of each figure → its cost. Latency and energy are of profiles; peak memory too, where a step was profiled alone."""
+    fast, large = latency_setting(scores), memory_setting(scores)
+    under = describe(fast) if fast else ""
+    found = {
+        "score_against_parameters": Cost("params_live", "live parameters", "", count),
+        "score_against_macs": Cost("macs", "MACs an example", "", count),
+        "score_against_latency": Cost("latency_s", "latency of one image", "s", _time, under),
+        "score_against_time": Cost("train_s", "training time", "s", _time),
+        "score_against_memory": Cost("peak_memory_bytes", "peak memory of a training", "bytes", memory),
+        "score_against_energy": Cost("energy_j", "energy of one image", "J", lambda joules: f"{joules:.3g} J", under),
+    }
+    if large:
+        found["score_against_memory"] = Cost("step_memory_bytes", "peak memory", "bytes", memory, describe(large))
+    return found
 
 
-def score_against_time(scores: Scores) -> "Figure | None":
-    """Against the median time of a training."""
-    return _against(scores, "train_s", "training time", _time)
-
-
-def score_against_memory(scores: Scores) -> "Figure | None":
-    """Against the median of the runs' peak memory."""
-    return _against(scores, "peak_memory_bytes", "peak memory of a training", memory)
+def score_against(name: str) -> Callable[[Scores], "Figure | None"]:
+    """The maker of the figure of that name: mean scores and their intervals over one of ``costs_of``."""
+    return lambda scores: _against(scores, costs_of(scores)[name])
 
 
 def front(cost: Sequence[float], score: Sequence[float], direction: str) -> list[int]:
@@ -57,32 +77,49 @@ def front(cost: Sequence[float], score: Sequence[float], direction: str) -> list
     return kept
 
 
-def _against(scores: Scores, cost: str, label: str, text: Text) -> "Figure | None":
+def _against(scores: Scores, cost: Cost) -> "Figure | None":
     """A panel a column: mean score and 95 % interval over the cost on a log axis, and the front as a dotted staircase.
+
+    A latency has its interval too.
 
     Columns with fewer than two such points are left out: there is nothing to weigh.
     """
     from matplotlib.lines import Line2D
 
-    columns = [column for column in scored(scores) if len(_points(scores, column, cost)) > 1]
+    columns = [column for column in scored(scores) if len(_points(scores, column, cost.key)) > 1]
     if not columns:
         return None
     figure, axes = facets([column.label for column in columns])
     for ax, column in zip(axes, columns, strict=True):
-        metric, points = scores.metric(column.task), _points(scores, column, cost)
+        metric, points = scores.metric(column.task), _points(scores, column, cost.key)
         for variant, (x, y) in points.items():
-            cross(ax, looks(scores.variants)[variant], x, y, y=scores.interval(column.cells[variant], metric))
-        _axis(ax, [x for x, _ in points.values()], label, text)
+            cell = column.cells[variant]
+            cross(
+                ax, looks(scores.variants)[variant], x, y, x=interval_of(scores, cell, cost.key), y=scores.interval(cell, metric)
+            )  # fmt: skip
+        ends = [end for variant in points for end in interval_of(scores, column.cells[variant], cost.key) or ()]
+        _axis(ax, [*(x for x, _ in points.values()), *filter(math.isfinite, ends)], cost)
         _staircase(ax, list(points.values()), TASKS[column.task].metrics[metric].direction)
         ax.set_ylabel(scores.label(column.task))
     legend(figure, scores.variants, lines=False, more=[Line2D([], [], **FRONT, label="Pareto front")])
     return figure
 
 
+def interval_of(scores: Scores, cell: PlanCell, cost: str) -> Interval | None:
+    """Of the cost, where it has one."""
+    if cost != "latency_s":
+        return None
+    found = costs(scores, cell)
+    return Interval(found["latency_low_s"], found["latency_high_s"])
+
+
 def _points(scores: Scores, column: Column, cost: str) -> dict[str, tuple[float, float]]:
     """Variant → (cost, mean score), of those that have both."""
     points = {
-        variant: (float(costs(scores, cell)[cost]), float(stats.mean(scores.values(cell, scores.metric(column.task)))))
+        variant: (
+            float(costs(scores, cell).get(cost, math.nan)),
+            float(stats.mean(scores.values(cell, scores.metric(column.task)))),
+        )
         for variant, cell in column.cells.items()
     }
     return {variant: point for variant, point in points.items() if np.isfinite(point).all()}
@@ -96,23 +133,24 @@ def _staircase(ax: "Axes", points: Sequence[tuple[float, float]], direction: str
     ax.plot(x, y, drawstyle="steps-post", zorder=1, label="front", **FRONT)
 
 
-def _axis(ax: "Axes", sizes: Sequence[float], label: str, text: Text) -> None:
+def _axis(ax: "Axes", sizes: Sequence[float], cost: Cost) -> None:
     """A log axis over at least a factor of 1.2, with few round ticks in words of the cost; linear where one costs nothing."""
     from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+    under = [cost.about] if cost.about else []
     if min(sizes) > 0:
         middle, half = math.sqrt(min(sizes)) * math.sqrt(max(sizes)), max((max(sizes) / min(sizes)) ** 0.56, 1.1)
         low, high = middle / half, middle * half
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(FixedLocator(_ticks(low, high)))
         ax.xaxis.set_minor_locator(NullLocator())
-        label = f"{label} (log scale)"
+        under.append("log scale")
     else:
         low, high = -0.06 * (max(sizes) or 1.0), 1.06 * (max(sizes) or 1.0)
         ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.set_xlim(low, high)
-    ax.xaxis.set_major_formatter(lambda value, _position: text(value))
-    ax.set_xlabel(label)
+    ax.xaxis.set_major_formatter(lambda value, _position: cost.text(value))
+    ax.set_xlabel(f"{cost.label} ({'; '.join(under)})" if under else cost.label)
 
 
 def _ticks(low: float, high: float) -> list[float]:

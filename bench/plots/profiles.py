@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.plots.pareto import FRONT, front
 from bench.plots.style import facets, legend, looks, rendered, shortened
-from bench.text import count, duration, memory
+from bench.text import count, duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,8 +26,6 @@ class Panel:
     lines: Mapping[str, Sequence[Point]]
     marks: Sequence[tuple[str, float, float, float]] = field(default=())
     """Places along x that matter: variant, place, and the ends of its interval."""
-    direction: str = ""
-    """``max`` or ``min``, the better end of y, where x is a cost."""
 
 
 def draw(figures: "Mapping[str, Figure | None]") -> dict[str, dict[str, bytes]]:
@@ -38,7 +35,7 @@ def draw(figures: "Mapping[str, Figure | None]") -> dict[str, dict[str, bytes]]:
 
 def throughput(panels: Sequence[Panel], variants: Sequence[str]) -> "Figure | None":
     """Images a second against the batch size, a panel a setting, with 95 % intervals."""
-    figure = _lines(panels, variants, "batch", "images/s", count)
+    figure = _lines(panels, variants, "batch (log scale)", "images/s (log scale)", count)
     for ax in figure.axes if figure else ():
         ax.set_xscale("log", base=2)
         ax.xaxis.set_major_formatter(lambda value, _position: f"{value:g}")
@@ -47,7 +44,7 @@ def throughput(panels: Sequence[Panel], variants: Sequence[str]) -> "Figure | No
 
 def along_axis(panels: Sequence[Panel], variants: Sequence[str], axis: str) -> "Figure | None":
     """Latency along an axis of the grid, with 95 % intervals; dashed where another variant takes the lead."""
-    figure = _lines(panels, variants, axis.rpartition(".")[2], "latency", duration)
+    figure = _lines(panels, variants, axis.rpartition(".")[2], "latency (log scale)", duration)
     for ax, panel in zip(figure.axes if figure else (), panels, strict=False):
         for variant, at, low, high in panel.marks:
             colour = looks(variants)[variant].colour
@@ -55,27 +52,6 @@ def along_axis(panels: Sequence[Panel], variants: Sequence[str], axis: str) -> "
             if math.isfinite(low):
                 ax.axvspan(low, high, color=colour, alpha=0.12, linewidth=0)
     return figure
-
-
-def pareto(panels: Sequence[Panel], variants: Sequence[str], x: str, y: str) -> "Figure | None":
-    """A point a variant: what it reaches against what it costs, with its interval, and the front as a dotted staircase."""
-    from matplotlib.ticker import MaxNLocator
-
-    figure = _lines(panels, variants, x, y, None, joined=False)
-    text = memory if "memory" in x else duration if "latency" in x else lambda value: f"{value:.3g}"
-    for ax, panel in zip(figure.axes if figure else (), panels, strict=False):
-        ax.xaxis.set_major_formatter(lambda value, _position: text(value))
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-        _front(ax, panel)
-    return figure
-
-
-def _front(ax: "Axes", panel: Panel) -> None:
-    """What can be had for a cost: flat to the next point that no other beats in both, and on to the end of the axis."""
-    points = [point for points in panel.lines.values() for point in points]
-    best = [points[i] for i in front([p[0] for p in points], [p[1] for p in points], panel.direction)]
-    xs, ys = [*(p[0] for p in best), ax.get_xlim()[1]], [*(p[1] for p in best), best[-1][1]]
-    ax.plot(xs, ys, drawstyle="steps-post", zorder=1, **FRONT)
 
 
 def titled(titles: Sequence[str], height: float = 2.9) -> "tuple[Figure, list[Axes]]":
@@ -87,7 +63,11 @@ def titled(titles: Sequence[str], height: float = 2.9) -> "tuple[Figure, list[Ax
 
 
 def _lines(
-    panels: Sequence[Panel], variants: Sequence[str], x: str, y: str, text: Any, *, joined: bool = True
+    panels: Sequence[Panel],
+    variants: Sequence[str],
+    x: str,
+    y: str,
+    text: Any,
 ) -> "Figure | None":
     panels = [panel for panel in panels if any(panel.lines.values())]
     if not panels:
@@ -95,22 +75,22 @@ def _lines(
     figure, axes = titled([panel.title for panel in panels])
     for ax, panel in zip(axes, panels, strict=True):
         for variant, points in panel.lines.items():
-            _line(ax, looks(variants)[variant], sorted(points), joined)
+            _line(ax, looks(variants)[variant], sorted(points))
         if text:
             ax.set_yscale("log")
             _few_ticks(ax, text)
         ax.set_xlabel(x)
         ax.set_ylabel(y)
-    legend(figure, variants, lines=joined)
+    legend(figure, variants, lines=True)
     return figure
 
 
-def _line(ax: "Axes", look: Any, points: Sequence[Point], joined: bool) -> None:
+def _line(ax: "Axes", look: Any, points: Sequence[Point]) -> None:
     xs, ys = [point[0] for point in points], [point[1] for point in points]
     ends = [[_reach(y - low) for _, y, low, _ in points], [_reach(high - y) for _, y, _, high in points]]
     ax.errorbar(
         xs, ys, yerr=ends, color=look.colour, marker=look.marker, markersize=look.size, capsize=2.5, elinewidth=1.2,
-        linestyle=look.dashes if joined else "none",
+        linestyle=look.dashes,
     )  # fmt: skip
 
 

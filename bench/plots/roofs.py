@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.plots.profiles import titled
-from bench.plots.style import COLOURS, handles_below, shortened
+from bench.plots.style import COLOURS, handles_below, looks, shortened
 from bench.text import count, memory
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ def roofline(roofs: Sequence[Roof]) -> "Figure | None":
     for ax, roof in zip(axes, roofs, strict=True):
         _roof(ax, roof, kinds)
     handles = [
-        Line2D([], [], color=COLOURS[i % len(COLOURS)], marker="o", linestyle="", label=kind)
-        for i, kind in enumerate(kinds)
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=kind)
+        for kind, look in looks(kinds).items()
     ]
+    handles.append(Line2D([], [], color=GREY, linewidth=1.4, label="what the machine can reach"))
     handles.append(Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="the whole step"))
     handles_below(figure, handles)
     return figure
@@ -72,12 +73,20 @@ def _roof(ax: "Axes", roof: Roof, kinds: Sequence[str]) -> None:
     ax.plot(along, np.minimum(roof.flops_per_s, along * roof.bytes_per_s), color=GREY, linewidth=1.4)
     ax.axvline(ridge, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
     for layer, x in zip(layers, xs, strict=True):
-        colour = COLOURS[kinds.index(layer["type"]) % len(COLOURS)]
+        look = looks(kinds)[layer["type"]]
         area = 10 + 250 * layer["time_s"] / total
-        ax.scatter(x, layer["flops"] / layer["time_s"], s=area, color=colour, alpha=0.7, linewidths=0)
+        ax.scatter(
+            x, layer["flops"] / layer["time_s"], s=area, color=look.colour, marker=look.marker, alpha=0.7, linewidths=0
+        )
     ax.plot(*roof.whole, marker="*", markersize=11, color="black")
-    ax.set(xscale="log", yscale="log", xlim=(low, high), xlabel="FLOPs a byte", ylabel="achieved rate")
-    ax.yaxis.set_major_formatter(lambda value, _position: f"{count(value)}FLOP/s")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(low, high),
+        xlabel="arithmetic intensity (FLOPs a byte)",
+        ylabel="achieved FLOP/s",
+    )
+    ax.yaxis.set_major_formatter(lambda value, _position: count(value))
     ax.xaxis.set_major_formatter(lambda value, _position: f"{value:g}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_minor_locator(NullLocator())
@@ -116,4 +125,4 @@ def _depth(ax: "Axes", depth: Depth) -> None:
     ax.set_xticks(
         list(ticks), [shortened(depth.layers[i]["name"].rpartition(".")[2], 14) for i in ticks], rotation=30, ha="right"
     )
-    ax.set_xlabel("layer, in the order of the forward pass")
+    ax.set(xlabel="layer, in the order of the forward pass", ylabel="memory")

@@ -1,8 +1,8 @@
 """``bench profile``: what a suite's networks cost in time, memory and energy, and how far that is from the machine's limit."""
 
-import os
+import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,19 +10,18 @@ from pathlib import Path
 from bench.api import Job, prepare
 from bench.errors import UserError, nearest
 from bench.profile.measure import Stopping
+from bench.profile.nodes import nodes_of
 from bench.profile.options import Options
-from bench.profile.session import Session
+from bench.profile.pieces import Machine, Site, Terms
+from bench.profile.session import TRACES, Session
+from bench.profile.usable import usable_threads
 from bench.progress import View
-from bench.runs import RunRecord
+from bench.runs import Run, RunRecord
 from bench.schedule import Slot, slots
-from bench.schedule.machine import cores
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.hardware import Hardware
 from bench.suite.plan import Plan, PlanCell
-
-BUSY = 0.5
-"""The load for each core from which on a machine is called busy."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Profiled:
     @property
     def traces(self) -> Path:
         """Where traces are."""
-        return self.folder / "traces"
+        return self.folder / TRACES
 
 
 def profile(
@@ -64,6 +63,7 @@ def profile(
     again: bool = False,
     time_limit: str | float | None = None,
     memory_limit: str | int | None = None,
+    cluster: str | None = None,
     results: Path | str = "results",
     data: Path | str | None = None,
     plugins: Iterable[Path] = (),
@@ -73,19 +73,21 @@ def profile(
 
     What is recorded of this machine is kept, unless ``again``; then its ceilings are measured again too. ``device`` may name
     several with commas between them. ``trace`` writes torch.profiler's traces, ``largest`` finds the largest batch that fits.
-    Raises ``UserError`` for wrong input; a measurement that fails is a record with its reason, and the others go on.
+    ``cluster`` is the address of a Ray cluster, or ``auto``: its nodes measure instead of this machine, what is compared whole
+    on one of them. Raises ``UserError`` for wrong input; a measurement that fails is a record with its reason, and the others
+    go on.
     """
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
-    store, initialise = Store(job.folder), partial(prepare, job.plugins, job.data)
+    store = Store(job.folder)
     with job.view, store.lock(job.view.message):
-        places, missing = _places(device, _threads(threads, job.view))
-        for reason in missing:
-            job.view.message(f"left out: {reason}")
-        initialise()
-        session = Session(job, store, initialise, job.limits(time_limit, memory_limit), stopping or Stopping(), missing)
+        prepare(job.plugins, job.data)
         cells = _cells(job.plan, tuple(variants))
-        for slot in places:
-            session.measure(slot, cells, options or Options(), trace=trace, largest=largest, again=again)
+        runs = _runs(job.suite, cells)
+        terms = Terms(job.limits(time_limit, memory_limit), stopping or Stopping(), again)
+        with _sites(job, terms, runs, device, threads, cluster) as (sites, missing):
+            session = Session(job, store, cells, runs, missing)
+            for site in sites:
+                session.measure(site, options or Options(), trace=trace, largest=largest, again=again)
         return profiled(job, store, session.left_out)
 
 
@@ -109,6 +111,29 @@ def _cells(plan: Plan, variants: Sequence[str]) -> list[PlanCell]:
     return [cell for cell in plan.cells if not variants or cell.variant in variants]
 
 
+def _runs(suite: Suite, cells: Iterable[PlanCell]) -> dict[str, Run]:
+    """Id → run: the first of each cell, for a seed changes no cost."""
+    first = {cell.ids[0] for cell in cells}
+    return {run.id: run for run in suite.runs() if run.id in first}
+
+
+@contextlib.contextmanager
+def _sites(
+    job: Job, terms: Terms, runs: Mapping[str, Run], device: str, threads: int, cluster: str | None
+) -> Iterator[tuple[Sequence[Site], list[str]]]:
+    """Where to measure, and why places that were named are not there. Raises ``UserError``."""
+    if cluster is None:
+        wanted, remarks = usable_threads(threads)
+        places, missing = _places(device, wanted)
+        for text in (*remarks, *(f"left out: {reason}" for reason in missing)):
+            job.view.message(text)
+        initialise = partial(prepare, job.plugins, job.data)
+        yield [Machine(slot, initialise, job.folder, terms) for slot in places], missing
+        return
+    with nodes_of(cluster, job, terms, runs.values(), device, threads) as nodes:
+        yield [nodes], []
+
+
 def _places(device: str, threads: int) -> tuple[list[Slot], list[str]]:
     """A slot on each device, and why others that were named are not there. Raises ``UserError`` where none is."""
     names, found, missing = re.split(r",(?=[a-z])", device), list[Slot](), list[str]()
@@ -122,20 +147,6 @@ def _places(device: str, threads: int) -> tuple[list[Slot], list[str]]:
     if not found:
         raise UserError("; ".join(missing))
     return list(dict.fromkeys(found)), missing
-
-
-def _threads(wanted: int, view: View) -> int:
-    """As many threads as there are cores for; says what a busy machine, or one core, does to the times."""
-    usable = cores()
-    if wanted > usable:
-        view.message(
-            f"{wanted} threads were asked for and {usable} core{'s' * (usable > 1)} may be used: measuring with {usable}"
-        )
-    if usable == 1:
-        view.message("one core: whatever else runs here is part of the times; intervals will be wider")
-    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > BUSY * usable:
-        view.message(f"this machine is busy (load {load:.1f} on {usable} cores): times are those of a busy machine")
-    return min(wanted, usable)
 
 
 __all__ = ["Options", "Profiled", "Stopping", "profile"]

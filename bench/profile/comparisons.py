@@ -16,28 +16,15 @@ def documented_table(profiled: Profiled) -> Table | None:
     return Table(entries(*header), tuple(rows)) if rows else None
 
 
-UNITS = {
-    "latency_ms": "ms",
-    "images_per_s": "images/s",
-    "peak_memory_gb": "GB peak",
-    "activation_memory_gb": "GB of activations",
-}
-
-
 def _documented(one: Beside) -> tuple[Entry, ...]:
-    figure, measured = one.figure, one.measured
-    unit = UNITS[figure.quantity]
-    if over := figure.over:
-        unit = f"of the {unit} of {' in '.join(str(part) for part in (over.variant, over.precision) if part)}"
-    value = " to ".join(f"{end:g}" for end in figure.value) if isinstance(figure.value, tuple) else f"{figure.value:g}"
+    figure = one.figure
     about = f"{figure.mode}, batch {figure.batch}" + (f", {figure.precision}" if figure.precision != "fp32" else "")
-    place = [one.place] if one.place else []
-    ends = "" if measured is None or measured.low == measured.high else f" [{measured.low:.3g}, {measured.high:.3g}]"
-    shown = "–" if measured is None else f"{measured.value:.3g}{ends} {unit}"
     return (
-        Entry((figure.id, figure.variant, about, *place)), Entry((f"{value} {unit}", figure.source)), Entry((figure.on,)),
-        Entry((shown,)), Entry((one.here or "–",)), Entry((one.verdict,), strong=one.verdict in ("reproduced", "differs")),
-    )  # fmt: skip
+        Entry(tuple(filter(None, (figure.id, figure.variant, about, one.place)))),
+        Entry((one.documented_text, figure.source)),
+        *entries(figure.on, one.measured_text, one.here or "–"),
+        Entry((one.said,), strong=one.verdict in ("reproduced", "differs")),
+    )
 
 
 def crossover_table(profiled: Profiled) -> Table | None:

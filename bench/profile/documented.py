@@ -3,18 +3,25 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bench.profile.intervals import median_interval
 from bench.profile.measure import summary
 from bench.runs import RunRecord
-from bench.store import Store
-from bench.suite import Suite
 from bench.suite.hardware import Hardware
 from bench.suite.plan import PlanCell
 
 Verdict = Literal["reproduced", "differs", "inconclusive", "other hardware", "not measured"]
+
+
+UNITS = {
+    "latency_ms": "ms",
+    "images_per_s": "images/s",
+    "peak_memory_gb": "GB peak",
+    "activation_memory_gb": "GB of activations, counted",
+}
+KINDS = {"cpu": r"\bCPU", "cuda": r"\bGPU", "tpu": r"\bTPU"}
+"""Kind of device → how a document's words for its hardware have it."""
 
 
 class Estimate(NamedTuple):
@@ -37,6 +44,46 @@ class Beside:
     here: str
     """What it was measured on."""
     verdict: Verdict
+    device: str = ""
+    """Its kind: ``cpu`` or ``cuda``."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the document means this kind of device, as far as it says."""
+        named = {kind for kind, words in KINDS.items() if re.search(words, self.figure.on)}
+        return not named or self.device in named
+
+    @property
+    def said(self) -> str:
+        """The verdict, with what is to be known of one on a ratio: that it is of another kind of device."""
+        other = self.measured is not None and self.verdict != "other hardware" and not self.is_named
+        return f"{self.verdict} (other hardware)" if other else self.verdict
+
+    @property
+    def documented_text(self) -> str:
+        """The figure with its unit: ``50 ms``, or of a ratio ``1.5 to 2 times the images/s in fp32``."""
+        value = self.figure.value
+        if not isinstance(value, tuple):
+            return f"{value:g} {self._unit}"
+        low, high = value
+        return f"{low:g} to {high:g} {self._unit}" if low else f"at most {high:g} {self._unit}"
+
+    @property
+    def measured_text(self) -> str:
+        """Likewise, with the interval; ``–`` where nothing is."""
+        if self.measured is None:
+            return "–"
+        value, low, high = self.measured
+        ends = f" [{low:.3g}, {high:.3g}]" if low < high else ""
+        return f"{value:.3g}{ends} {self._unit}"
+
+    @property
+    def _unit(self) -> str:
+        unit, over = UNITS[self.figure.quantity], self.figure.over
+        if over is None:
+            return unit
+        parts = [f"of {over.variant}" * bool(over.variant), f"in {over.precision}" * bool(over.precision)]
+        return " ".join(["times the", unit, *filter(None, parts)])
 
 
 def beside(figures: Iterable[Hardware], records: Iterable[RunRecord], cells: Mapping[str, PlanCell]) -> list[Beside]:
@@ -49,18 +96,15 @@ def beside(figures: Iterable[Hardware], records: Iterable[RunRecord], cells: Map
     return [one for figure in figures for one in _beside(figure, done, cells)]
 
 
-def of_results(suite: Suite, folder: Path) -> list[Beside]:
-    """Every documented figure of a suite beside what is recorded in its results folder; nothing is measured."""
-    cells = {cell.ids[0]: cell for cell in suite.plan().cells}
-    return beside(suite.hardware, (r for r in Store(folder).records() if r.kind == "profile"), cells)
-
-
 def _beside(figure: Hardware, done: Sequence[RunRecord], cells: Mapping[str, PlanCell]) -> list[Beside]:
     found = [
-        Beside(figure, _place(cells[record.run.id]), estimate, _hardware(record), _verdict(figure, estimate, record))
+        Beside(
+            figure, _place(cells[record.run.id]), estimate, _hardware(record), _verdict(figure, estimate, record),
+            record.environment.device.partition(":")[0],
+        )
         for record in _of(figure, done, cells)
         if (estimate := _estimate(figure, record, done, cells))
-    ]
+    ]  # fmt: skip
     return found or [Beside(figure, "", None, "", "not measured")]
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from bench.errors import UserError, nearest
 from bench.runs import Run, Setting
 from bench.suite.plan import PlanCell
+from bench.tables.profiled import describe as describe
 
 TRAINED_IN = {"fp32": "fp32", "tf32": "fp32", "bf16": "bf16", "fp16": "fp16"}
 """Precision of a setting → of the recipe: tf32 is how a GPU multiplies float32."""
@@ -78,17 +79,6 @@ def configured(run: Run, setting: Setting) -> Run:
         "channels_last": setting.layout == "channels_last", "compile": setting.execution == "compiled",
     })  # fmt: skip
     return run.model_copy(update={"recipe": recipe})
-
-
-def describe(setting: Setting, *, among: Iterable[Setting] = ()) -> str:
-    """``train, batch 16, bf16``: mode, batch, and what is not the default or differs ``among`` several."""
-    others, plain = list(among), Setting()
-    words = [setting.mode, f"batch {setting.batch}"]
-    for name in ("precision", "execution", "layout", "device", "threads"):
-        value = getattr(setting, name)
-        if value != getattr(plain, name) or len({getattr(other, name) for other in others}) > 1:
-            words.append(f"{value} thread{'s' * (value != 1)}" if name == "threads" else str(value).replace("_", " "))
-    return ", ".join(words)
 
 
 def label(cell: PlanCell) -> str:

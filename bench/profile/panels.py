@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bench import stats
+from bench.plots.bars import Bars
 from bench.plots.profiles import Panel, Point
 from bench.plots.roofs import Depth, Roof
 from bench.profile import Profiled
@@ -12,8 +13,8 @@ from bench.profile.intervals import median_interval
 from bench.profile.options import describe, label
 from bench.profile.tables import done
 from bench.runs import RunRecord
-from bench.tables.scores import Scores
-from bench.task import TASKS
+from bench.stats import Interval
+from bench.text import memory
 
 PANELS = 9
 """Panels of a figure, at most."""
@@ -25,13 +26,56 @@ def throughput(profiled: Profiled) -> list[Panel]:
     for record in done(profiled):
         cell, setting, step = profiled.cells[record.run.id], record.setting, record.measured["step_s"]
         assert setting is not None, "a profile has its setting"
-        place = label(cell).removeprefix(cell.variant).removeprefix(", ")
-        title = ", ".join(word for word in (place, describe(setting).replace(f", batch {setting.batch}", "")) if word)
+        title = _title(profiled, record, describe(setting).replace(f", batch {setting.batch}", ""))
         low, high = (setting.batch / step[end] if step[end] else float("nan") for end in ("high", "low"))
         point = float(setting.batch), setting.batch / step["median"], low, high
         found.setdefault(title, {}).setdefault(cell.variant, []).append(point)
     several = {title: lines for title, lines in found.items() if any(len(points) > 1 for points in lines.values())}
     return [Panel(title, lines) for title, lines in several.items()][:PANELS]
+
+
+def phases(profiled: Profiled) -> list[Bars]:
+    """A panel for every place and setting in which training steps were measured."""
+    found: dict[str, dict[str, RunRecord]] = {}
+    for record in done(profiled):
+        if len(record.measured["phases"]) > 1:
+            assert record.setting is not None, "a profile has its setting"
+            found.setdefault(_title(profiled, record, describe(record.setting)), {})[_variant(profiled, record)] = (
+                record
+            )
+    return [
+        Bars(
+            title,
+            {variant: {phase: times["median"] for phase, times in record.measured["phases"].items()}
+             for variant, record in records.items()},
+            {variant: Interval(step["low"], step["high"]) for variant, record in records.items()
+             if (step := record.measured["step_s"])["low"] is not None},
+        )
+        for title, records in found.items()
+    ][:PANELS]  # fmt: skip
+
+
+def largest(profiled: Profiled) -> list[Bars]:
+    """A panel for every place and setting, whatever the batch, of which the largest batch was sought and found."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for record in done(profiled):
+        sought, setting = record.measured.get("largest_batch"), record.setting
+        assert setting is not None, "a profile has its setting"
+        if sought and sought["fits"]:
+            limit = f" in {memory(sought['limit_bytes'])}" if sought["limit_bytes"] else ""
+            title = _title(profiled, record, describe(setting).replace(f", batch {setting.batch}", "") + limit)
+            found.setdefault(title, {})[_variant(profiled, record)] = {"forward": float(sought["fits"])}
+    return [Bars(title, rows, {}) for title, rows in found.items()][:PANELS]
+
+
+def _variant(profiled: Profiled, record: RunRecord) -> str:
+    return profiled.cells[record.run.id].variant
+
+
+def _title(profiled: Profiled, record: RunRecord, measured: str) -> str:
+    """The place in the grid, where there is one, and under what it was measured."""
+    place = label(profiled.cells[record.run.id]).removeprefix(_variant(profiled, record)).removeprefix(", ")
+    return f"{place}: {measured}" if place else measured
 
 
 def _largest_first(profiled: Profiled) -> Iterator[tuple[str, RunRecord]]:
@@ -87,33 +131,3 @@ def axis_panels(profiled: Profiled, axis: str) -> Iterator[Panel]:
             if crossover.variant == profiled.plan.reference and crossover.at > curve.points[0]
         ]
         yield Panel(", ".join(word for word in (curve.place, describe(curve.setting)) if word), lines, found)
-
-
-def pareto(profiled: Profiled, cost: str) -> Iterator[Panel]:
-    """A panel a column of scores and setting; nothing where nothing was trained."""
-    scores = Scores(profiled.plan, profiled.trained)
-    for column in scores.columns:
-        found: dict[str, dict[str, list[Point]]] = {}
-        for record in done(profiled):
-            cell, setting = profiled.cells[record.run.id], record.setting
-            assert setting is not None, "a profile has its setting"
-            price, metric = _price(record, cost), scores.metric(column.task)
-            if column.cells.get(cell.variant) is not cell or price is None or not len(scores.values(cell, metric)):
-                continue
-            mean, (low, high) = float(stats.mean(scores.values(cell, metric))), scores.interval(cell, metric)
-            title = f"{column.label}, {scores.label(column.task)}: {describe(setting)}"
-            found.setdefault(title, {})[cell.variant] = [(price, mean, low, high)]
-        direction = TASKS[column.task].metrics[scores.metric(column.task)].direction
-        yield from (Panel(title, lines, direction=direction) for title, lines in found.items())
-
-
-def _price(record: RunRecord, cost: str) -> float | None:
-    measured, setting = record.measured, record.setting
-    assert setting is not None, "a profile has its setting"
-    match cost:
-        case "latency":
-            return float(measured["step_s"]["median"] / setting.batch)
-        case "memory":
-            return float(measured["memory"]["peak_bytes"])
-    joules = measured["energy"].get("joules_per_image")
-    return None if joules is None else float(joules)

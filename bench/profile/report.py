@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from markupsafe import Markup
 
+from bench.plots import bars, roofs
 from bench.plots import profiles as plots
-from bench.plots import roofs
 from bench.plots.style import styled
 from bench.profile import Profiled, panels
 from bench.profile.comparisons import crossover_table, documented_table
@@ -24,15 +24,17 @@ from bench.profile.tables import (
 from bench.profile.trace import command
 from bench.report import leave
 from bench.report import report as write_report
-from bench.report.captions import FRONT
 from bench.report.html import Section, figure, legend, table
 from bench.runs import RunRecord
 from bench.store import write_if_changed
 from bench.tables.sentences import facts
-from bench.text import plain
+from bench.text import markdown, plain
 
 CAPTIONS = {
     "profile_throughput": "Throughput against batch size, with 95 % intervals.",
+    "profile_phases": "Where the time of a training step goes: medians of forward pass, backward pass and optimizer, end to end; "
+    "the line is the 95 % interval of the whole step.",
+    "profile_largest_batch": "The largest batch that fits, found by doubling and halving, each try in its own process.",
     "profile_roofline": "Layers of the forward pass under the machine's roof: dots are layers, their area is their time; the "
     "star is the whole step. Left of the dotted line memory bounds what can be reached, right of it the largest matrix product.",
     "profile_memory": "Activation memory along the depth: in training what the layers so far keep for the backward pass, in "
@@ -40,9 +42,6 @@ CAPTIONS = {
     "included, and the peak that was foreseen.",
     "profile_axis": "Latency along the grid, with 95 % intervals; dashed, with its interval, where the variant of that colour "
     "takes over from the reference.",
-    "profile_pareto_latency": f"Mean score and 95 % interval against the latency of one image; {FRONT}",
-    "profile_pareto_memory": f"Mean score and 95 % interval against the allocator's peak; {FRONT}",
-    "profile_pareto_energy": f"Mean score and 95 % interval against the energy of one image; {FRONT}",
 }
 
 
@@ -62,17 +61,14 @@ def report(profiled: Profiled) -> None:
 def figures(profiled: Profiled) -> dict[str, dict[str, bytes]]:
     """Every figure that has something to show."""
     variants = list(dict.fromkeys(cell.variant for cell in profiled.plan.cells))
-    costs = (("latency", "latency of one image"), ("memory", "peak memory"), ("energy", "joules an image"))
     axes = {curve.axis for curve in curves(profiled.records, profiled.cells)}
     with styled():
         return plots.draw({
             "profile_throughput": plots.throughput(panels.throughput(profiled), variants),
+            "profile_phases": bars.phases(panels.phases(profiled)),
+            "profile_largest_batch": bars.largest_batches(panels.largest(profiled)),
             "profile_roofline": roofs.roofline(list(panels.roofs(profiled))[:PANELS]),
             "profile_memory": roofs.memory_along_depth(list(panels.depths(profiled))[:PANELS]),
-            **{
-                f"profile_pareto_{name}": plots.pareto(list(panels.pareto(profiled, name))[:PANELS], variants, words, "score")
-                for name, words in costs
-            },
             "profile_axis": plots.along_axis(list(panels.axis_panels(profiled, axis))[:PANELS], variants, axis)
             if (axis := min(axes, default=""))
             else None,
@@ -91,7 +87,24 @@ def _section(profiled: Profiled, drawn: dict[str, dict[str, bytes]]) -> Section:
     parts.append(
         Markup("<p>To measure it again:</p><pre>bench profile {} --again</pre>").format(shlex.quote(profiled.plan.name))
     )
-    return Section("Time, memory and energy", Markup().join(parts))
+    return Section("Time, memory and energy", Markup().join(parts), _markdown(profiled, drawn))
+
+
+def _markdown(profiled: Profiled, drawn: Iterable[str]) -> str:
+    """The section without what folds away, its figures by their files."""
+    parts = [costs_table(profiled).markdown(), markdown(f"{LEGEND} Measured on {_measured_on(profiled.records)}.")]
+    titled = {
+        "Documented figures": documented_table(profiled),
+        "Who is faster from where on": crossover_table(profiled),
+    }
+    parts += [f"### {title}\n\n{found.markdown()}" for title, found in titled.items() if found]
+    parts += map(markdown, troubles(profiled))
+    parts += [
+        f"![{markdown(CAPTIONS[name])}](plots/{name}.svg)\n\n{markdown(CAPTIONS[name])}"
+        for name in CAPTIONS
+        if name in drawn
+    ]
+    return "\n\n".join(parts)
 
 
 def _traces(profiled: Profiled) -> Iterator[Markup]:

@@ -106,9 +106,16 @@ def blanks(profiled: Profiled) -> list[str]:
 def _shares(achieved: dict[str, Any]) -> Iterator[str]:
     for name, unit, share in (("flops", "FLOP/s", "flops_share"), ("bytes", "B/s", "bytes_share")):
         part = "no ceiling" if achieved[share] is None else f"{100 * achieved[share]:.3g} %"
-        yield f"{count(achieved[f'{name}_per_s'])}{unit}: {part}"
+        yield f"{_rate(achieved[f'{name}_per_s'])}{unit}: {part}"
     if achieved["bound"]:
         yield f"bound by {achieved['bound']}"
+
+
+def _rate(value: float) -> str:
+    """``3.2 G``, to be followed by its unit."""
+    number = count(value)
+    digits = number.rstrip("kMGTP")
+    return f"{digits} {number[len(digits) :]}"
 
 
 def operations_table(record: RunRecord) -> Table:

@@ -1,6 +1,7 @@
 """The report: README.md, tables and plots of one suite, made from its plan and records alone."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ from bench.report.html import Section
 from bench.report.html import page as html_page
 from bench.report.page import readme
 from bench.runs import RunRecord
-from bench.store import write_if_changed
+from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
 from bench.tables import LEGEND, comparison_tables, latex, sentences
 from bench.tables.choice import AGGREGATES, Choice
@@ -33,11 +34,12 @@ def report(plan: Plan, records: Iterable[RunRecord], folder: Path, choice: Choic
     """Writes README.md, report.html, runs.parquet, tables/ and plots/ under ``folder``, each file only where it changes.
 
     Of any other choice than the default all of it again, under ``choices/<metric>-<aggregate>-<split>/``: neither replaces the
-    other. Sections that other commands left there (``leave``) are part of report.html. Nothing is done for equal input. Safe at
+    other. Sections that other commands left there (``leave``) are part of report.html, and profiles that are recorded there give
+    costs to the scores. Nothing is done for equal input. Safe at
     any time, on any part of the records. Raises ``StoreError`` where a file cannot be written, ``UserError`` where no run has
     what is chosen.
     """
-    records = list(records)
+    records = [*records, *_profiles(folder)]
     _make(Scores(plan, records), _left(folder), folder / "predictions", folder)
     chosen = Scores(plan, records, choice)
     if chosen.place:
@@ -71,7 +73,7 @@ def _make(scores: Scores, more: Sequence[Section], predictions: Path | None, fol
 
 def leave(section: Section, folder: Path) -> None:
     """Keeps a section in a suite's folder, where every later report finds it. Raises ``StoreError``."""
-    text = json.dumps({"title": section.title, "html": section.html}, ensure_ascii=False)
+    text = json.dumps(dataclasses.asdict(section), ensure_ascii=False)
     write_if_changed(folder / SECTIONS / f"{section.title.lower().replace(' ', '_')}.json", text + "\n")
 
 
@@ -87,18 +89,23 @@ def _left(folder: Path) -> list[Section]:
             OSError, ValueError, KeyError, TypeError
         ):  # a damaged one is left out until it is made anew
             kept = json.loads(file.read_text("utf-8"))
-            sections.append(Section(kept["title"], Markup(kept["html"])))
+            sections.append(Section(kept["title"], Markup(kept["html"]), kept.get("markdown", "")))
     return sections
+
+
+def _profiles(folder: Path) -> list[RunRecord]:
+    """What ``bench profile`` recorded there; it leaves a section."""
+    return [record for record in Store(folder).records() if record.kind == "profile"] if has_sections(folder) else []
 
 
 def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -> str:
     """The sha-256 of all that the report depends on."""
     versions = " ".join([code_version(), *map(metadata.version, ("matplotlib", "pandas", "pyarrow"))])
     digest = hashlib.sha256(f"{versions}\n{scores.place}\n{scores.plan.model_dump_json()}\n".encode())
-    for record in scores.records.values():
+    for record in (*scores.records.values(), *scores.profiles):
         digest.update(record.model_dump_json().encode() + b"\n")
     for section in more:
-        digest.update(f"{section.title}\n{section.html}\n".encode())
+        digest.update(f"{section.title}\n{section.html}\n{section.markdown}\n".encode())
     for file in files_of_examples(scores, predictions) if predictions else ():
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
@@ -127,4 +134,4 @@ def _files(scores: Scores, more: Sequence[Section], predictions: Path | None) ->
         for kind, content in kinds.items():
             yield f"plots/{name}.{kind}", content
     yield "report.html", html_page(scores, tables, figures, more)
-    yield "README.md", readme(scores, tables, list(figures))
+    yield "README.md", readme(scores, tables, list(figures), more)

@@ -12,8 +12,13 @@ CAPTIONS = {
     "score_against_parameters": f"Mean score and 95 % interval against the parameters that can receive a gradient; {FRONT}",
     "score_against_macs": "Mean score and 95 % interval against the multiply–accumulates of one example's forward pass; "
     f"{FRONT}",
+    "score_against_latency": "Mean score and 95 % interval against the measured latency of one image, with its 95 % interval; of "
+    f"bench profile; {FRONT}",
     "score_against_time": f"Mean score and 95 % interval against the median training time; {FRONT}",
-    "score_against_memory": f"Mean score and 95 % interval against the median peak memory of a training; {FRONT}",
+    "score_against_memory": "Mean score and 95 % interval against peak memory: of a step, as bench profile measured it, where it "
+    f"did, else the median of the trainings'; {FRONT}",
+    "score_against_energy": "Mean score and 95 % interval against the measured energy of one image; of bench profile; "
+    f"{FRONT}",
     "critical_difference": "Mean ranks over data sets, the best on the left; variants that a thick line joins cannot be told "
     "apart (Nemenyi, 0.05; Demšar, 2006).",
     "sweeps": "Scores along each axis of the sweep, all else as in the base: small dots are single runs, then the mean and its "

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
+from bench.plots.style import DPI
 from bench.report.captions import captions
 from bench.report.interactive import SAID, View, interactive
 from bench.suite.plan import Layer, PlanCell
@@ -32,6 +33,8 @@ class Section:
 
     title: str
     html: Markup
+    markdown: str = ""
+    """The same for README.md, which leaves a section without it out."""
 
 
 def page(
@@ -108,9 +111,18 @@ def figure(kinds: Mapping[str, bytes], caption: str, live: str = "") -> Markup:
     painted = _painted(_of_few_colours(kinds["png"]) if live else kinds["png"])
     attribute = Markup(" data-plot='{}'").format(live) if live else Markup()
     told = Markup("<figcaption class='live'>{}</figcaption>").format(SAID[live]) if live else Markup()
-    return Markup("<figure{2}><img alt='{0}' src='{1}'><figcaption>{0}</figcaption>{3}</figure>").format(
-        caption, min(drawn, painted, key=len), attribute, told
+    width = Markup() if len(drawn) <= len(painted) else Markup(" width='{}'").format(_width(kinds["png"]))
+    return Markup("<figure{2}><img alt='{0}' src='{1}'{4}><figcaption>{0}</figcaption>{3}</figure>").format(
+        caption, min(drawn, painted, key=len), attribute, told, width
     )
+
+
+def _width(png: bytes) -> int:
+    """Of the picture as of the drawing, whose letters are as large as those of all others: a page has 96 pixels an inch."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as image:
+        return round(image.width * 96 / DPI)
 
 
 def _painted(png: bytes) -> str:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from bench import stats
-from bench.plots.pareto import front
+from bench.plots.pareto import AGAINST, Cost, costs_of, front, interval_of
 from bench.plots.style import Look, looks, shortened
 from bench.stats import Interval
 from bench.suite.plan import PlanCell
@@ -22,26 +22,18 @@ from bench.tables import difference_text, significance
 from bench.tables.frames import costs
 from bench.tables.scores import Column, Scores
 from bench.task import TASKS
-from bench.text import count, duration, estimate, memory, plain
+from bench.text import estimate, plain
 
 POINTS = 60_000  # of all learning curves together: some 1 MB of the page
 SYMBOLS = {
     "o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross", "X": "x", "*": "star",
 }  # fmt: skip
-COSTS: dict[str, tuple[str, str, Callable[[float], str]]] = {
-    "score_against_parameters": ("params_live", "live parameters", count),
-    "score_against_macs": ("macs", "MACs of one example", count),
-    "score_against_time": ("train_s", "training time (s)", duration),
-    "score_against_memory": ("peak_memory_bytes", "peak memory (bytes)", memory),
-}
-"""Static figure → the cost in it, its name, and how its values are written."""
-
 _POINTS = "Point at a mark for n, interval and cost; the dotted line joins the variants that no other beats in both."
 SAID = {
     "ladder": "What each variant adds to the one it is made from: mean paired differences with their 95 % intervals. Point at a "
     "bar for n and p.",
     "learning_curves": "Validation metric by epoch, a line for every run. A click on a name hides a variant, two leave it alone.",
-    **dict.fromkeys(COSTS, f"Mean score and 95 % interval against its cost. {_POINTS}"),
+    **dict.fromkeys(AGAINST, f"Mean score and 95 % interval against its cost. {_POINTS}"),
 }
 """What stands under each figure where it is live."""
 
@@ -60,7 +52,7 @@ Maker: TypeAlias = Callable[[Scores, Column], Iterator[View]]
 
 def interactive(scores: Scores) -> dict[str, list[View]]:
     """Name of the static figure → the views that stand for it on a screen; figures with nothing to show are left out."""
-    makers: dict[str, Maker] = {name: partial(_against, cost=cost) for name, cost in COSTS.items()}
+    makers: dict[str, Maker] = {name: partial(_against, cost=cost) for name, cost in costs_of(scores).items()}
     makers |= {"ladder": _steps, "learning_curves": _curves}
     views = {
         name: [view for column in scores.columns for view in make(scores, column)] for name, make in makers.items()
@@ -130,22 +122,30 @@ def _score_lines(scores: Scores, column: Column, cell: PlanCell) -> list[str]:
     return [f"{scores.label(column.task)} {estimate(stats.mean(values), (high - low) / 2)}", f"n {len(values)} runs"]
 
 
-def _against(scores: Scores, column: Column, cost: tuple[str, str, Callable[[float], str]]) -> Iterator[View]:
+def _against(scores: Scores, column: Column, cost: Cost) -> Iterator[View]:
     """Mean score with its interval over a cost, where that is known, and the front that nothing beats in both."""
-    (key, title, shown), metric = cost, scores.metric(column.task)
+    title, metric = cost.label + f" ({cost.about})" * bool(cost.about), scores.metric(column.task)
     known = {
         variant: size
         for variant, cell in column.cells.items()
-        if len(scores.values(cell, metric)) and (size := costs(scores, cell)[key]) > 0
+        if len(scores.values(cell, metric)) and (size := costs(scores, cell).get(cost.key, math.nan)) > 0
     }
     if known:
-        points = [_point(scores, column, variant, size, f"{title} {shown(size)}") for variant, size in known.items()]
+        points = [
+            _point(scores, column, variant, size, f"{title} {cost.text(size)}")
+            | _width(scores, column, variant, size, cost)
+            for variant, size in known.items()
+        ]
         yield View(
             column.label,
             [_front(scores, column, known), *points],
             {
                 "height": 460,
-                "xaxis": {"title": {"text": title}, "type": "log", "automargin": True},
+                "xaxis": {
+                    "title": {"text": title + f", {cost.unit}" * bool(cost.unit)},
+                    "type": "log",
+                    "automargin": True,
+                },
                 "yaxis": {"title": {"text": scores.label(column.task)}, "automargin": True},
             },
         )
@@ -168,6 +168,17 @@ def _point(scores: Scores, column: Column, variant: str, x: float | None, *more:
         "hovertext": ["<br>".join(text)],
         "marker": {"color": look.colour, "symbol": SYMBOLS[look.marker], "size": 1.7 * look.size},
     }  # fmt: skip
+
+
+def _width(scores: Scores, column: Column, variant: str, size: float, cost: Cost) -> dict[str, Any]:
+    """The cost's own interval, where it has one."""
+    interval = interval_of(scores, column.cells[variant], cost.key)
+    if interval is None:
+        return {}
+    low, high = _reach(size, interval)
+    return {
+        "error_x": {"symmetric": False, "array": [high], "arrayminus": [low], "color": _look(scores, variant).colour}
+    }
 
 
 def _front(scores: Scores, column: Column, sizes: dict[str, float]) -> dict[str, Any]:

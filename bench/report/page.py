@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jinja2
 
 from bench.report.captions import captions
+from bench.report.html import Section
 from bench.tables import LEGEND, Entry, Table, sentences
 from bench.tables.parts import parts
 from bench.tables.scores import Scores
@@ -80,6 +81,12 @@ Of variants, nothing: the suite compares none.
 {{ caption }}
 {% endfor %}
 {% endif %}
+{% for section in more %}
+
+## {{ section.title }}
+
+{{ verbatim(section.markdown) }}
+{% endfor %}
 
 ## How it was made
 {% for what, value in surroundings.items() %}
@@ -102,8 +109,8 @@ class Markdown(str):
     """Text that is Markdown already; all other text is escaped as it enters the template."""
 
 
-def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str]) -> str:
-    """README.md with the tables, and the plots of these names."""
+def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: Sequence[Section] = ()) -> str:
+    """README.md with the tables, the plots of these names, and ``more`` sections that other commands left."""
     environment = jinja2.Environment(
         finalize=lambda value: value if isinstance(value, Markdown) else markdown(str(value)),
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -122,6 +129,8 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str]) -> str
         said={column: list(map(Markdown, told)) for column, told in sentences.sentences(scores).items()},
         failures=_failures(scores),
         plots={Markdown(name): caption for name, caption in captions(plots).items()},
+        more=[section for section in more if section.markdown],
+        verbatim=Markdown,
         surroundings=sentences.surroundings(scores),
         commands=Markdown(fenced("\n".join(sentences.commands(scores)), "sh")),
         source=Markdown(fenced(scores.plan.source, "yaml")),

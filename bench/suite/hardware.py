@@ -44,6 +44,11 @@ class Hardware(Model):
     source: str
 
     @property
+    def statement(self) -> str:
+        """The id up to a ``/``: figures of one statement about several pairs or places share it, and are judged together."""
+        return self.id.partition("/")[0]
+
+    @property
     def ends(self) -> tuple[float, float]:
         """What still counts as documented."""
         if isinstance(self.value, tuple):

@@ -16,8 +16,9 @@ Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": ["string",
 """The name of a variant: a string, also where YAML reads a number."""
 
 PlotName = Literal[
-    "ladder", "scores", "learning_curves", "score_against_parameters", "score_against_macs", "score_against_time",
-    "score_against_memory", "critical_difference", "sweeps", "confusion", "coordinates", "examples",
+    "ladder", "scores", "learning_curves", "score_against_parameters", "score_against_macs", "score_against_latency",
+    "score_against_time", "score_against_memory", "score_against_energy",
+    "critical_difference", "sweeps", "confusion", "coordinates", "examples",
 ]  # fmt: skip
 """A figure of the report, by its name; ``bench.plots`` draws them."""
 

@@ -9,6 +9,7 @@ from bench import stats
 from bench.runs import RunRecord
 from bench.suite.plan import Plan, PlanCell
 from bench.tables.comparison import Comparison
+from bench.tables.profiled import profiled_costs
 from bench.tables.scores import Column, Scores
 from bench.task import TASKS
 
@@ -103,13 +104,17 @@ def _comparison(scores: Scores, cell: PlanCell, compared: Comparison | None) -> 
 
 
 def costs(scores: Scores, cell: PlanCell) -> Row:
-    """Parameters (all, and live ones), MACs, the match's residual; medians of training time and peak memory."""
+    """Parameters (all, and live ones), MACs, the match's residual; medians of training time and peak memory.
+
+    Of a suite that was profiled also ``profiled_costs``.
+    """
     records = scores.done(cell)
     counted = records[0].cost if records else {}
     return {
         "params": counted.get("params", cell.params), "params_live": counted.get("params_live", cell.params_live),
         "macs": counted.get("macs", cell.macs), "mismatch": cell.mismatch,
         "train_s": _median(records, "train_s"), "peak_memory_bytes": _median(records, "peak_memory_bytes"),
+        **(profiled_costs(scores, cell) if scores.profiles else {}),
     }  # fmt: skip
 
 

@@ -54,8 +54,14 @@ class Scores:
 
     def __init__(self, plan: Plan, records: Iterable[RunRecord], choice: Choice = DEFAULT) -> None:
         self.plan, self.choice = plan, choice
-        planned = {id for cell in plan.cells for id in cell.ids}
+        planned, records = {id for cell in plan.cells for id in cell.ids}, list(records)
         self.records = {record.id: record for record in records if record.kind == "train" and record.id in planned}
+        self.profiles = [
+            record
+            for record in records
+            if record.kind == "profile" and record.status == "done" and record.run.id in planned
+        ]
+        """What was measured of its networks' times and memory, where the records hold any."""
 
     @cached_property
     def split(self) -> str:

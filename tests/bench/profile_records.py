@@ -4,7 +4,7 @@ from fake_records import ENVIRONMENT, cell_of, run_of
 
 from bench.profile.machine import Ceilings
 from bench.profile.measure import Wanted, record
-from bench.profile.session import completed
+from bench.profile.pieces import completed
 from bench.runs import RunRecord, Setting
 from bench.suite.plan import PlanCell
 

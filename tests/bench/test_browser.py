@@ -108,7 +108,7 @@ def test_a_point_says_its_variant_n_and_interval(page: Any) -> None:
     assert "MLP" in text
     assert " ± " in text
     assert "n 8 runs" in text or "n 7 runs" in text
-    assert "MACs of one example" in text
+    assert "MACs an example" in text
 
 
 def test_the_curves_are_drawn_for_the_chosen_data_set(page: Any) -> None:

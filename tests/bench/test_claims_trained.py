@@ -7,8 +7,8 @@ from fake_records import record_of, scored
 
 from bench.claims.judging import check
 from bench.claims.statement import load as load_document
-from bench.claims.trained import from_records, together, verdicts
-from bench.claims.verdicts import Comparison
+from bench.claims.trained import from_records, verdicts
+from bench.claims.verdicts import Comparison, together
 from bench.store import Store
 from bench.suite import load
 from bench.suite.plan import Claim

@@ -1,5 +1,4 @@
 import contextlib
-import logging
 import os
 import shutil
 import signal
@@ -9,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import cluster_work
 import numpy as np
 import pytest
 import schedule_work
+from cluster_machines import PATHS, as_before, two_machines, wait_for
 from schedule_work import a_run, here
 
 from bench import api, cli, tune
@@ -37,42 +37,20 @@ from bench.train import train
 ROOT = Path(__file__).parents[2]
 ray: Any = pytest.importorskip("ray", reason="needs the extra: pip install 'ablation-bench[ray]'")
 pytestmark = pytest.mark.xdist_group("cluster")  # one worker runs them all, and so one cluster is started
-PATHS = {"PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ROOT}"}
-CACHES = {"BENCH_CACHE": "far-cache", "BENCH_DATA": "far-data"}
 
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Two nodes of one slot each; the second has a cache and data of its own. This process is connected."""
-    from ray.cluster_utils import Cluster as Machines
-
-    apart = tmp_path_factory.mktemp("far")
-    (apart / "tmp").mkdir()
-    common = PATHS | {"TMPDIR": str(apart / "tmp")}
-    made = Machines(initialize_head=True, head_node_args={"num_cpus": 1, "env_vars": common})
-    made.far = apart
-    made.add_node(num_cpus=1, env_vars=common | {name: str(apart / folder) for name, folder in CACHES.items()})
-    ray.init(address=made.address, log_to_driver=False, logging_level=logging.CRITICAL)
-    yield made
-    ray.shutdown()
-    made.shutdown()
+    with two_machines(tmp_path_factory.mktemp("far")) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test the two nodes that stay have their slots, and nothing of ours on their disks."""
+    """After each test the nodes are as before."""
     yield
     if "machines" in request.fixturenames:
-        machines = request.getfixturevalue("machines")
-        wait_for(lambda: ray.available_resources().get("CPU", 0) >= 2)
-        wait_for(lambda: not list((machines.far / "tmp").glob(f"{cargo.PREFIX}*")))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
+        as_before(request.getfixturevalue("machines"))
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_points_and_front_are_drawn_at_their_cost(plot: str, cost: str) -> None:
 
 def test_sizes_that_differ_by_little_have_readable_ticks() -> None:
     with styled():
-        figure = plots.score_against_parameters(Scores(*realistic()))
+        figure = plots.OF_SCORES["score_against_parameters"](Scores(*realistic()))
         figure.draw_without_rendering()
     for ax in figure.axes:
         labels = [label.get_text() for label in ax.get_xticklabels()]
@@ -78,7 +78,9 @@ def test_sizes_that_differ_by_little_have_readable_ticks() -> None:
 def test_sizes_of_any_range_stay_inside_the_axis(factor: float) -> None:
     sizes = [100, int(100 * factor)]
     with styled():
-        figure = plots.score_against_parameters(scores_of({f"v{i}": (size, 0.9) for i, size in enumerate(sizes)}))
+        figure = plots.OF_SCORES["score_against_parameters"](
+            scores_of({f"v{i}": (size, 0.9) for i, size in enumerate(sizes)})
+        )
     (ax,) = figure.axes
     low, high = ax.get_xlim()
     assert low < min(sizes) <= max(sizes) < high
@@ -95,7 +97,7 @@ def test_sizes_of_any_range_stay_inside_the_axis(factor: float) -> None:
 )
 def test_times_are_told_in_their_own_units_and_never_twice_alike(times, labels) -> None:
     with styled():
-        figure = plots.score_against_time(scores_of({str(t): (t, 0.9) for t in times}, "train_s"))
+        figure = plots.OF_SCORES["score_against_time"](scores_of({str(t): (t, 0.9) for t in times}, "train_s"))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_xticklabels()] == labels
@@ -107,8 +109,8 @@ def test_a_variant_without_the_measurement_is_left_out_and_one_alone_is_no_plot(
         plan, [r.model_copy(update={"measured": {}}) if r.run.network["named"] == "MLP" else r for r in records]
     )
     with styled():
-        figure = plots.score_against_time(scores)
+        figure = plots.OF_SCORES["score_against_time"](scores)
         assert [len(ax.containers) for ax in figure.axes] == [2, 2, 2]
-        assert plots.score_against_memory(scores) is None
-        assert plots.score_against_time(Scores(*realistic(variants=1))) is None
+        assert plots.OF_SCORES["score_against_memory"](scores) is None
+        assert plots.OF_SCORES["score_against_time"](Scores(*realistic(variants=1))) is None
     assert np.isfinite([c.lines[0].get_xdata()[0] for ax in figure.axes for c in ax.containers]).all()

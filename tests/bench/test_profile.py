@@ -14,8 +14,8 @@ from bench.cli import main
 from bench.environment import environment
 from bench.errors import UserError
 from bench.plugins import load as load_plugins
-from bench.profile import Options, Profiled, Stopping, largest, measure
-from bench.profile.documented import of_results
+from bench.profile import Options, Profiled, Stopping, largest, measure, usable
+from bench.profile.documented import beside
 from bench.profile.isolated import alone
 from bench.profile.machine import Ceilings
 from bench.profile.measure import Wanted
@@ -134,9 +134,12 @@ def test_the_report_has_it_all_and_a_training_ignores_it(suite: Suite, profiled:
     ):
         assert text in page
     assert "<b>residual</b>" not in page, "names are shown, not obeyed"
-    assert [one.verdict for one in of_results(suite, profiled.folder)] == ["other hardware", "reproduced"]
+    assert [one.verdict for one in beside(suite.hardware, profiled.records, profiled.cells)] == [
+        "other hardware",
+        "reproduced",
+    ]
     drawn = {path.stem for path in (profiled.folder / "plots").glob("profile_*.svg")}
-    assert drawn == {"profile_roofline", "profile_memory"}
+    assert drawn == {"profile_phases", "profile_roofline", "profile_memory"}
     assert len(frame(profiled)) == 4
     assert {"step_s.median", "memory.peak_bytes", "energy.missing", "batch", "precision"} <= set(frame(profiled))
     assert json.loads(json.dumps(as_json(profiled)))[0]["measured"].keys() >= {"step_s", "memory", "achieved"}
@@ -147,7 +150,10 @@ def test_the_report_has_it_all_and_a_training_ignores_it(suite: Suite, profiled:
     assert ">Time, memory and energy</h2>" in (profiled.folder / "report.html").read_text()
     report(profile.profile(suite, options=Options("4"), stopping=QUICK, results=profiled.folder.parent))
     drawn = {path.stem for path in (profiled.folder / "plots").glob("profile_*.svg")}
-    assert drawn >= {"profile_pareto_latency", "profile_pareto_memory"}, "now there are scores"
+    assert drawn >= {"profile_phases"}
+    assert {"score_against_latency", "score_against_memory"} <= {
+        path.stem for path in (profiled.folder / "plots").glob("*.svg")
+    }
 
 
 def test_failures_are_records_and_the_others_go_on(tmp_path: Path) -> None:
@@ -266,7 +272,7 @@ def test_the_largest_batch_stands_in_the_records_of_every_batch(
     suite: Suite, profiled: Profiled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {"fits": 21, "fails": 22, "tries": 9, "limit_bytes": 10**9}
-    monkeypatch.setattr(profile.session, "largest_batch", lambda *_args: found)
+    monkeypatch.setattr(profile.pieces, "largest_batch", lambda *_args: found)
     results = profiled.folder.parent
     again = profile.profile(
         suite, variants=["conv"], options=Options("4"), largest=True, stopping=QUICK, results=results
@@ -278,18 +284,17 @@ def test_the_largest_batch_stands_in_the_records_of_every_batch(
 
 
 def test_one_core_and_too_many_threads_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    view = Heard()
-    monkeypatch.setattr(profile, "cores", lambda: 1)
-    monkeypatch.setattr(profile.os, "getloadavg", lambda: (0.1, 0, 0))
-    assert profile._threads(4, view) == 1
-    assert view.messages == [
+    monkeypatch.setattr(usable, "cores", lambda: 1)
+    monkeypatch.setattr(usable.os, "getloadavg", lambda: (0.1, 0, 0))
+    assert usable.usable_threads(4) == (1, [
         "4 threads were asked for and 1 core may be used: measuring with 1",
         "one core: whatever else runs here is part of the times; intervals will be wider",
-    ]
-    monkeypatch.setattr(profile, "cores", lambda: 8)
-    monkeypatch.setattr(profile.os, "getloadavg", lambda: (6.0, 0, 0))
-    assert profile._threads(2, view) == 2
-    assert "busy (load 6.0 on 8 cores)" in view.messages[-1]
+    ])  # fmt: skip
+    monkeypatch.setattr(usable, "cores", lambda: 8)
+    monkeypatch.setattr(usable.os, "getloadavg", lambda: (6.0, 0, 0))
+    threads, (remark,) = usable.usable_threads(2)
+    assert threads == 2
+    assert "busy (load 6.0 on 8 cores)" in remark
 
 
 def test_a_missing_gpu_is_said_and_the_cpu_still_measured() -> None:
