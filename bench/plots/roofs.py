@@ -51,6 +51,7 @@ def roofline(roofs: Sequence[Roof]) -> "Figure | None":
     kinds = sorted({layer["type"] for roof in roofs for layer in roof.layers if layer["flops"]})
     for ax, roof in zip(axes, roofs, strict=True):
         _roof(ax, roof, kinds)
+    _same_limits(axes[: len(roofs)])
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=kind)
         for kind, look in looks(kinds).items()
@@ -59,6 +60,15 @@ def roofline(roofs: Sequence[Roof]) -> "Figure | None":
     handles.append(Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="the whole step"))
     handles_below(figure, handles)
     return figure
+
+
+def _same_limits(axes: Sequence["Axes"]) -> None:
+    """All panels on one scale: they are compared with each other."""
+    (left, right), (bottom, top) = (zip(*limits, strict=True) for limits in (
+        [ax.get_xlim() for ax in axes], [ax.get_ylim() for ax in axes],
+    ))  # fmt: skip
+    for ax in axes:
+        ax.set(xlim=(min(left), max(right)), ylim=(min(bottom), max(top)))
 
 
 def _roof(ax: "Axes", roof: Roof, kinds: Sequence[str]) -> None:
