@@ -10,6 +10,7 @@ from bench.profile.measure import summary
 from bench.runs import RunRecord
 from bench.suite.hardware import Hardware
 from bench.suite.plan import PlanCell
+from bench.text import decimals, fixed
 
 Verdict = Literal["reproduced", "differs", "inconclusive", "other hardware", "not measured"]
 
@@ -74,8 +75,9 @@ class Beside:
         if self.measured is None:
             return "–"
         value, low, high = self.measured
-        ends = f" [{low:.3g}, {high:.3g}]" if low < high else ""
-        return f"{value:.3g}{ends} {self._unit}"
+        digits = decimals(value, (high - low) / 2)
+        ends = f" [{fixed(low, digits)}, {fixed(high, digits)}]" if low < high else ""
+        return f"{fixed(value, digits)}{ends} {self._unit}"
 
     @property
     def _unit(self) -> str:

@@ -15,8 +15,8 @@ CAPTIONS = {
     "score_against_latency": "Mean score and 95 % interval against the measured latency of one image, with its 95 % interval; of "
     f"bench profile; {FRONT}",
     "score_against_time": f"Mean score and 95 % interval against the median training time; {FRONT}",
-    "score_against_memory": "Mean score and 95 % interval against peak memory: of a step, as bench profile measured it, where it "
-    f"did, else the median of the trainings'; {FRONT}",
+    "score_against_memory": "Mean score and 95 % interval against peak memory (of one step where bench profile measured "
+    f"it, else the median over trainings); {FRONT}",
     "score_against_energy": "Mean score and 95 % interval against the measured energy of one image; of bench profile; "
     f"{FRONT}",
     "critical_difference": "Mean ranks over data sets, the best on the left; variants that a thick line joins cannot be told "

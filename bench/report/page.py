@@ -13,6 +13,14 @@ from bench.tables.scores import Scores
 from bench.text import fenced, markdown
 
 TEMPLATE = """\
+{% macro left_by_others() %}
+{% for section in more %}
+
+## {{ section.title }}
+
+{{ verbatim(section.markdown) }}
+{% endfor %}
+{% endmacro %}
 # {{ plan.name }}
 
 {% for paragraph in paragraphs %}
@@ -24,6 +32,9 @@ TEMPLATE = """\
 
 > **Note:** {{ mixture }}
 {% endfor %}
+{% if more and not trained %}
+{{ verbatim(left_by_others()) }}
+{% endif %}
 
 ## Results
 {% for table in tables %}
@@ -81,12 +92,9 @@ Of variants, nothing: the suite compares none.
 {{ caption }}
 {% endfor %}
 {% endif %}
-{% for section in more %}
-
-## {{ section.title }}
-
-{{ verbatim(section.markdown) }}
-{% endfor %}
+{% if more and trained %}
+{{ verbatim(left_by_others()) }}
+{% endif %}
 
 ## How it was made
 {% for what, value in surroundings.items() %}
@@ -110,7 +118,10 @@ class Markdown(str):
 
 
 def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: Sequence[Section] = ()) -> str:
-    """README.md with the tables, the plots of these names, and ``more`` sections that other commands left."""
+    """README.md with the tables, the plots of these names, and ``more`` sections that other commands left.
+
+    Those come first where nothing is trained.
+    """
     environment = jinja2.Environment(
         finalize=lambda value: value if isinstance(value, Markdown) else markdown(str(value)),
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -129,6 +140,7 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: 
         said={column: list(map(Markdown, told)) for column, told in sentences.sentences(scores).items()},
         failures=_failures(scores),
         plots={Markdown(name): caption for name, caption in captions(plots).items()},
+        trained=bool(scores.records),
         more=[section for section in more if section.markdown],
         verbatim=Markdown,
         surroundings=sentences.surroundings(scores),

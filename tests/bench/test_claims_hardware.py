@@ -135,7 +135,7 @@ def test_by_the_profiles_of_the_suite_that_settles_it(folder: Path) -> None:
     assert "H-7/two was not measured" in found["H-7"][2]
     assert found["H-8"][2] == "not measured; settled by: bench profile suites/toy.yaml; known"
     assert found["H-10"][0] == 2
-    assert "measured: A at kernel 3, inference, batch 1: 2 GB peak on Some processor" in found["H-10"][2]
+    assert "measured: A at kernel 3, inference, batch 1: 2.000 GB peak on Some processor" in found["H-10"][2]
     assert all(note.endswith("; known") for name, (_, _, note) in found.items() if name not in ("H-10", "H-11"))
 
 
