@@ -85,7 +85,10 @@ def test_each_rung_adds_one_thing():
 
 def test_the_reference_is_the_top_of_the_ladder():
     top, reference = cells("resupnet_ladder")["+L2"].runs[0], cells("resupnet_reference")["ResUpNet"].runs[0]
-    assert (top.network, top.head, top.recipe) == (reference.network, reference.head, reference.recipe)
+    recipe = reference.recipe.model_copy(
+        update={"channels_last": True}
+    )  # of the ladder: how maps lie in memory is no part of it
+    assert (top.network, top.head, top.recipe) == (reference.network, reference.head, recipe)
 
 
 @pytest.mark.parametrize(
