@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.api import Job
+from bench.profile import profiled
+from bench.profile.tables import frame
+from bench.progress import View
 from bench.store import Store
 from bench.suite.plan import Plan
 from bench.tables import LEGEND, comparison_tables
@@ -23,8 +27,22 @@ def scores(folder: Path) -> Scores:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_suite_still_plans_these_runs(folder: Path) -> None:
-    suite = bench.load(ROOT / "suites" / f"{folder.name}.yaml")
-    assert {run.id for run in suite.runs()} == {record.id for record in Store(folder).records()}
+    """What is not run yet is counted in the folder's README.md, and missing in its tables."""
+    suite, records = bench.load(ROOT / "suites" / f"{folder.name}.yaml"), Store(folder).records()
+    assert records
+    assert {record.run.id for record in records} <= {run.id for run in suite.runs()}
+    done = sum(record.kind == "train" and record.status == "done" for record in records)
+    assert f"{done} of {len(list(suite.runs()))} runs done" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_costs_follow_from_the_records(folder: Path) -> None:
+    suite, store = bench.load(ROOT / "suites" / f"{folder.name}.yaml"), Store(folder)
+    found = profiled(Job(suite, folder.parent, (), None, View()), store)
+    table = folder / "tables" / "profile.csv"
+    assert table.exists() == bool(found.records)
+    if found.records:
+        assert table.read_text() == frame(found).to_csv(index=False, lineterminator="\n")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
