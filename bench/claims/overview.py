@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.api import stored_plan
 from bench.claims import page
 from bench.claims.judging import Checked, Judged
 from bench.runs import RunRecord
@@ -83,11 +84,17 @@ def _suites(folder: Path) -> Table:
     """A row a suite with records: its runs, what they took, and on and by what."""
     found = {path.parent.name: Store(path.parent).records() for path in sorted(folder.glob("*/records.jsonl"))}
     header = _entries("suite", "runs", "training time", "profiles", "device", "code")
-    rows = tuple(_suite_row(name, records) for name, records in found.items() if records)
+    rows = tuple(_suite_row(name, records, _planned(folder / name)) for name, records in found.items() if records)
     return Table(header, rows)
 
 
-def _suite_row(name: str, records: list[RunRecord]) -> tuple[Entry, ...]:
+def _planned(folder: Path) -> int:
+    """How many runs the suite plans, as it was stored beside the records; 0 where it was not."""
+    stored = stored_plan(folder)
+    return len({id for cell in stored[1].cells for id in cell.ids}) if stored else 0
+
+
+def _suite_row(name: str, records: list[RunRecord], planned: int) -> tuple[Entry, ...]:
     trained = [record for record in records if record.kind == "train"]
     done, profiles = (
         sum(record.status == "done" for record in some)
@@ -96,7 +103,7 @@ def _suite_row(name: str, records: list[RunRecord]) -> tuple[Entry, ...]:
     took = sum(record.measured.get("total_s") or 0.0 for record in trained)
     devices = Counter(record.environment.device_name for record in records)
     codes = Counter(record.environment.code for record in records)
-    runs = f"{count(done)} of {count(len(trained))} done" if trained else "–"
+    runs = f"{count(done)} of {count(planned or len(trained))} done" if trained else "–"
     linked = Entry((name,), link=f"{name}/README.md")
     return (
         linked,

@@ -121,6 +121,9 @@ def test_the_overview_names_the_suites_and_what_they_took(wave: Checked, tmp_pat
     assert (
         "| [fake](fake/README.md) | 5 of 6 done | 15 min 00 s | – | Some processor, 4 cores | 0.1.0+3f2a9c1d |" in text
     )
+    more, _ = scored({name: [0.7, 0.8, 0.9] for name in "ABC"})
+    (store.folder / "plan.json").write_text(json.dumps({"made_from": "", "plan": more.model_dump(mode="json")}))
+    assert "| 5 of 9 done |" in overview.overview([wave], tmp_path), "what is planned and not run counts"
     (line,) = [line for line in text.splitlines() if line.startswith("| WSR-001 |")]
     assert line.endswith("| **differs** | [fake](fake/README.md) |")
     assert "documents/README.md#wavesourceminiresnet" in text.replace("-", "")
