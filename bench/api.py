@@ -1,7 +1,6 @@
 """The main job from end to end: a suite's missing runs are trained, recorded, reported. The command line only wraps this."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import plans
 from bench import plugins as plug_ins
-from bench.environment import code_version
 from bench.errors import UserError, nearest
 from bench.progress import View
 from bench.runs import Progress, Run, RunRecord
 from bench.schedule import Limits, execute, slots
-from bench.store import Store, write_if_changed
+from bench.store import Store
 from bench.suite import Suite, load
 from bench.suite.plan import Plan
 from bench.suite.quantities import seconds, size_bytes
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.tables.choice import Choice
-
-PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -138,12 +135,17 @@ def records(folder: Path | str) -> "pd.DataFrame":
     from bench.tables.frames import runs_frame
 
     folder = Path(folder)
-    stored = stored_plan(folder)
-    if stored is None:
-        raise UserError(
-            f"{folder} holds no {PLAN}: it is not the results folder of a suite; expected one such as results/ablation"
-        )
-    return runs_frame(stored[1], Store(folder).records())
+    return runs_frame(plans.expected(folder), Store(folder).records())
+
+
+def pack(folder: Path | str, say: Callable[[str], None] = print) -> tuple[int, int]:
+    """Compresses the records of a results folder, such as results/ablation: how many bytes they had, and how many they have.
+
+    ``say`` is told where another process is waited for. Raises ``UserError`` where no suite was run into the folder.
+    """
+    folder = Path(folder)
+    plans.expected(folder)
+    return Store(folder).pack(say)
 
 
 class Job:
@@ -208,14 +210,14 @@ class Job:
         """The plan as stored, if suite, code and plug-ins are the same as then; else made anew and stored."""
         if self._file is None:
             plan = self.suite.plan()
-            write_if_changed(self.folder / PLAN, _dump(plan, ""))
+            plans.keep(plan, self.folder)
             return plan
-        made_from = _fingerprint(self._file, self.plugins)
-        stored = stored_plan(self.folder)
+        made_from = plans.fingerprint(self._file, self.plugins)
+        stored = plans.stored(self.folder)
         if stored and stored[0] == made_from:
             return stored[1]
         plan = self.suite.plan()
-        write_if_changed(self.folder / PLAN, _dump(plan, made_from))
+        plans.keep(plan, self.folder, made_from)
         return plan
 
 
@@ -333,22 +335,3 @@ def _same_threads(plan: Plan, recorded: Iterable[RunRecord], threads: int, force
             f"the recorded runs used --threads {', '.join(map(str, sorted(before)))}, not {threads}: results would not be "
             f"comparable bit for bit; use the same number, or --force to mix them"
         )
-
-
-def _fingerprint(file: Path, plugins: Iterable[Path]) -> str:
-    """What a plan depends on: the suite's text, the code, the plug-ins."""
-    parts = [file.read_bytes(), code_version().encode(), *(plug_ins.hash_file(plugin).encode() for plugin in plugins)]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
-
-
-def _dump(plan: Plan, made_from: str) -> str:
-    return json.dumps({"made_from": made_from, "plan": plan.model_dump(mode="json")}, ensure_ascii=False) + "\n"
-
-
-def stored_plan(folder: Path) -> tuple[str, Plan] | None:
-    """What the plan in a suite's folder was made from, and the plan; None where there is none."""
-    try:
-        stored = json.loads((folder / PLAN).read_text("utf-8"))
-        return stored["made_from"], Plan.model_validate(stored["plan"])
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of an older version: it is made anew
-        return None

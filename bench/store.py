@@ -1,6 +1,10 @@
-"""Records on disk: one line of JSON each in ``results/<suite>/records.jsonl``, the only source of truth."""
+"""Records on disk: one line of JSON each in ``results/<suite>/records.jsonl``, the only source of truth.
+
+``pack`` moves them to ``records.jsonl.xz``, a quarter as long, for a repository or a mail; whoever reads records reads both.
+"""
 
 import contextlib
+import lzma
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +16,8 @@ from bench.errors import UserError
 from bench.runs import RunRecord
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for each end of a line
-
-
 POLL_S = 0.2
+RECORDS, PACKED = "records.jsonl", "records.jsonl.xz"
 
 
 class StoreError(UserError):
@@ -26,7 +29,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.file = folder / "records.jsonl"
+        self.file = folder / RECORDS
+        self.packed = folder / PACKED
         self._descriptor: int | None = None
 
     def records(self) -> list[RunRecord]:
@@ -35,12 +39,26 @@ class Store:
         A last line without its end is one being written, or torn: it is left out. Raises ``StoreError`` with file and line
         where any other line is not a record.
         """
-        *lines, _ = self._read().split(b"\n")
         latest: dict[tuple[str, str], RunRecord] = {}
-        for number, line in enumerate(lines, start=1):
-            record = self._parse(line, number)
-            latest[record.id, record.kind] = record
+        for file, content in ((self.packed, self._unpacked()), (self.file, self._read())):
+            for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+                record = _parse(line, file, number)
+                latest[record.id, record.kind] = record
         return list(latest.values())
+
+    def pack(self, say: Callable[[str], None]) -> tuple[int, int]:
+        """Moves every line to the packed file: how many bytes there were, and how many there are.
+
+        ``say``: as of ``lock``. Whatever stops it, no record is lost. Raises ``StoreError``.
+        """
+        with self.lock(say):
+            before = self._unpacked() + self._read()
+            if self.file.stat().st_size:
+                self.records()  # a line that is no record is to be mended while it can be
+                write_if_changed(self.packed, lzma.compress(before, preset=9 | lzma.PRESET_EXTREME))
+                assert self._descriptor is not None
+                os.ftruncate(self._descriptor, 0)
+        return len(before), self.packed.stat().st_size if before else 0
 
     def append(self, record: RunRecord) -> None:
         """Writes the record as one line, on the disk when this returns. Only inside ``lock``.
@@ -98,7 +116,7 @@ class Store:
             return
         number = content.count(b"\n") + 1
         try:
-            self._parse(tail, number)
+            _parse(tail, self.file, number)
         except StoreError:
             os.ftruncate(descriptor, len(content) - len(tail))
             say(
@@ -115,16 +133,27 @@ class Store:
         except OSError as error:
             raise _cannot("read", self.file, error) from error
 
-    def _parse(self, line: bytes, number: int) -> RunRecord:
+    def _unpacked(self) -> bytes:
         try:
-            return RunRecord.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = "".join(f"{part}." for part in first["loc"]).rstrip(".")
-            raise StoreError(
-                f"{self.file}:{number}: not a record: {place + ': ' if place else ''}{first['msg']}; "
-                "mend the line, or delete it and its run is done again"
-            ) from error
+            return lzma.decompress(self.packed.read_bytes())
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise _cannot("read", self.packed, error) from error
+        except (lzma.LZMAError, EOFError) as error:
+            raise StoreError(f"{self.packed}: not a whole xz file ({error}); fetch it again from where it came") from error
+
+
+def _parse(line: bytes, file: Path, number: int) -> RunRecord:
+    try:
+        return RunRecord.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+        raise StoreError(
+            f"{file}:{number}: not a record: {place + ': ' if place else ''}{first['msg']}; "
+            "mend the line, or delete it and its run is done again"
+        ) from error
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:

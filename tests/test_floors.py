@@ -16,7 +16,7 @@ FLOORS = [
     ["bench.task", "bench.power"],
     ["bench.data", "bench.runs", "bench.verdict"],
     ["bench.suite", "bench.store"],
-    ["bench.train", "bench.tables"],
+    ["bench.train", "bench.tables", "bench.plans"],
     ["bench.plots"],
     ["bench.schedule"],
     ["bench.report", "bench.progress", "bench.cluster"],

@@ -1,28 +1,26 @@
 """Committed results belong to a suite that still exists, and their tables follow from their records."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 import bench
+from bench import plans
 from bench.api import Job
 from bench.profile import profiled
 from bench.profile.tables import frame
 from bench.progress import View
-from bench.store import Store
-from bench.suite.plan import Plan
+from bench.store import RECORDS, Store
 from bench.tables import LEGEND, comparison_tables
 from bench.tables.scores import Scores
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = sorted(path.parent for path in (ROOT / "results" / "reference").glob("*/records.jsonl"))
+FOLDERS = sorted(path.parent for path in (ROOT / "results" / "reference").glob(f"*/{RECORDS}"))
 
 
 def scores(folder: Path) -> Scores:
-    plan = Plan.model_validate(json.loads((folder / "plan.json").read_text())["plan"])
-    return Scores(plan, Store(folder).records())
+    return Scores(plans.expected(folder), Store(folder).records())
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.api import stored_plan
+from bench import plans
 from bench.claims import page
 from bench.claims.judging import Checked, Judged
 from bench.runs import RunRecord
-from bench.store import Store, write_if_changed
+from bench.store import RECORDS, Store, write_if_changed
 from bench.tables.layout import Entry, Table
 from bench.text import count, duration, markdown
 
@@ -82,7 +82,7 @@ def _anchor(title: str) -> str:
 
 def _suites(folder: Path) -> Table:
     """A row a suite with records: its runs, what they took, and on and by what."""
-    found = {path.parent.name: Store(path.parent).records() for path in sorted(folder.glob("*/records.jsonl"))}
+    found = {path.parent.name: Store(path.parent).records() for path in sorted(folder.glob(f"*/{RECORDS}"))}
     header = _entries("suite", "runs", "training time", "profiles", "device", "code")
     rows = tuple(_suite_row(name, records, _planned(folder / name)) for name, records in found.items() if records)
     return Table(header, rows)
@@ -90,7 +90,7 @@ def _suites(folder: Path) -> Table:
 
 def _planned(folder: Path) -> int:
     """How many runs the suite plans, as it was stored beside the records; 0 where it was not."""
-    stored = stored_plan(folder)
+    stored = plans.stored(folder)
     return len({id for cell in stored[1].cells for id in cell.ids}) if stored else 0
 
 

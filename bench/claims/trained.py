@@ -1,13 +1,13 @@
 """Statements about trained scores and measured costs, judged by the records of the suites that decide them."""
 
 import functools
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import plans
 from bench.api import suite_file
 from bench.claims.measured import Profiles
 from bench.claims.statement import Statement
@@ -88,10 +88,8 @@ def verdicts(scores: Scores) -> dict[str, Comparison]:
 
 def _plan(folder: Path, suite: str) -> Plan:
     """As it was stored beside the records; else of the suite as it is now."""
-    try:
-        return Plan.model_validate(json.loads((folder / "plan.json").read_text("utf-8"))["plan"])
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of an older version
-        return load(suite_file(suite)).plan()
+    found = plans.stored(folder)
+    return found[1] if found else load(suite_file(suite)).plan()
 
 
 def _value(stated: Documented) -> Comparison:

@@ -93,6 +93,21 @@ def report(
 
 
 @app.command(
+    epilog="Examples: [bold]bench pack results/ablation[/bold], [bold]bench pack results/ablation results/smoke[/bold]",
+)
+def pack(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER …", help="A suite's results folder.")],
+) -> None:
+    """Compresses what is recorded (records.jsonl.xz), for a repository or a mail; every command goes on with it as before."""
+    from bench.api import pack as packed
+    from bench.text import memory
+
+    for folder in folders:
+        before, after = packed(folder, typer.echo)
+        typer.echo(f"{folder}: {memory(before)} of records in {memory(after)}")
+
+
+@app.command(
     epilog="Examples: [bold]bench tune suites/tune_blocks.yaml[/bold], "
     "[bold]bench tune suites/tune_blocks.yaml --export suites/tuned.yaml[/bold], "
     "[bold]bench tune tune_blocks --storage postgresql+psycopg://user@host/studies[/bold]"

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import stored_plan
+from bench import plans
 from bench.errors import UserError
 from bench.runs import RunRecord
-from bench.store import Store
+from bench.store import PACKED, RECORDS, Store
 from bench.suite.plan import Plan
 
 REFERENCE = "results/reference"
-FILES = ("plan.json", "records.jsonl")
+FILES = (plans.PLAN, RECORDS, PACKED)
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ def results(place: str) -> dict[str, Results]:
         homes = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
         found = {}
         for home in homes:
-            if (stored := stored_plan(home)) is not None:
+            if (stored := plans.stored(home)) is not None:
                 found[stored[1].name] = Results(stored[1], Store(home).records())
     if not found:
         raise UserError(
-            f"{place} holds no results: expected a suite's folder with {' and '.join(FILES)}, or a folder of such folders"
+            f"{place} holds no results: expected a suite's folder with {plans.PLAN} and {RECORDS}, or a folder of such folders"
         )
     return found
 

@@ -1,9 +1,11 @@
 import errno
+import lzma
 import os
 import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -202,3 +204,58 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monke
         write_if_changed(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_packed_records_are_read_and_added_to_as_before(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.pack(print) == (0, 0)
+    assert not store.packed.exists()
+    error = RunError(reason="killed", message="gone")
+    failed, *others = record(1, status="failed", error=error), record(2), record(2, kind="profile"), record(3)
+    fill(store, failed, *others)
+    plain = store.file.read_bytes()
+    before, after = store.pack(print)
+    assert (before, after) == (len(plain), store.packed.stat().st_size)
+    assert after < before / 2
+    assert store.file.read_bytes() == b""
+    assert lzma.decompress(store.packed.read_bytes()) == plain
+    assert store.records() == [failed, *others]
+    assert store.pack(print) == (before, after)
+
+    retried = record(1)
+    assert fill(store, retried) == []
+    assert store.records() == [retried, *others]
+    assert store.pack(print)[0] == before + len(retried.model_dump_json()) + 1
+    assert store.records() == [retried, *others]
+
+
+def test_a_torn_line_is_not_packed_and_a_wrong_one_stops_it(tmp_path: Path) -> None:
+    store, said = Store(tmp_path), list[str]()
+    fill(store, record(1), record(2))
+    store.file.write_bytes(store.file.read_bytes()[:-9])
+    store.pack(said.append)
+    assert "torn" in said[0]
+    assert store.records() == [record(1)]
+    store.file.write_bytes(b"{}\n")
+    kept = store.packed.read_bytes()
+    with pytest.raises(StoreError, match=r"records\.jsonl:1: not a record"):
+        store.pack(print)
+    assert (store.file.read_bytes(), store.packed.read_bytes()) == (b"{}\n", kept)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda whole: whole[:-20], r"records\.jsonl\.xz: not a whole xz file .*; fetch it again"),
+        (lambda whole: b"PK" + whole, r"records\.jsonl\.xz: not a whole xz file"),
+        (lambda whole: lzma.compress(b"{}\n"), r"records\.jsonl\.xz:1: not a record: .*mend the line"),
+    ],
+    ids=["cut short", "another format", "no record"],
+)
+def test_a_damaged_packed_file_is_named(tmp_path: Path, harm: Callable[[bytes], bytes], told: str) -> None:
+    store = Store(tmp_path)
+    fill(store, record(1))
+    store.pack(print)
+    store.packed.write_bytes(harm(store.packed.read_bytes()))
+    with pytest.raises(StoreError, match=told):
+        store.records()
