@@ -141,7 +141,9 @@ class Store:
         except OSError as error:
             raise _cannot("read", self.packed, error) from error
         except (lzma.LZMAError, EOFError) as error:
-            raise StoreError(f"{self.packed}: not a whole xz file ({error}); fetch it again from where it came") from error
+            raise StoreError(
+                f"{self.packed}: not a whole xz file ({error}); fetch it again from where it came"
+            ) from error
 
 
 def _parse(line: bytes, file: Path, number: int) -> RunRecord:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.analyze import NetworkAnalysis
 from bench.tables.latex import document
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.text import count, markdown, plain
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def _cell(key: str, value: Any) -> Any:
 def _table(network: NetworkAnalysis) -> Table:
     header, *rows = ([text.replace("\n", " ") for text in texts] for texts in _texts(network, exact=True))
     return Table(
-        (Entry((network.name, header[0]), strong=True), *(Entry((text,)) for text in header[1:])),
-        tuple(tuple(Entry((text,)) for text in row) for row in rows),
+        (Entry((network.name, header[0]), strong=True), *entries(*header[1:])),
+        tuple(entries(*row) for row in rows),
     )
 
 

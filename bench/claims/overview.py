@@ -9,7 +9,7 @@ from bench.claims import page
 from bench.claims.judging import Checked, Judged
 from bench.runs import RunRecord
 from bench.store import RECORDS, Store, write_if_changed
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.text import count, duration, markdown
 
 DETAILS = "documents"
@@ -60,7 +60,7 @@ def write(documents: Sequence[Checked], folder: Path) -> tuple[Path, Path]:
 
 def _section(one: Checked) -> Iterator[str]:
     yield f"## {markdown(one.document.title)}\n"
-    header = _entries("id", "states", "documented", "found", "verdict", "by")
+    header = entries("id", "states", "documented", "found", "verdict", "by")
     yield Table(header, tuple(_row(row) for row in one.rows)).markdown() + "\n"
     yield f"[How each was reached]({DETAILS}/README.md#{_anchor(one.document.title)})\n"
 
@@ -71,7 +71,7 @@ def _row(row: Judged) -> tuple[Entry, ...]:
         by = Entry((row.evidence,), link=f"{row.evidence}/README.md")
     else:
         by = Entry(("" if row.statement.compute is None else "computed",))
-    return (*_entries(name, states, written, computed), Entry((verdict,), strong=True), by)
+    return (*entries(name, states, written, computed), Entry((verdict,), strong=True), by)
 
 
 def _anchor(title: str) -> str:
@@ -83,7 +83,7 @@ def _anchor(title: str) -> str:
 def _suites(folder: Path) -> Table:
     """A row a suite with records: its runs, what they took, and on and by what."""
     found = {path.parent.name: Store(path.parent).records() for path in sorted(folder.glob(f"*/{RECORDS}"))}
-    header = _entries("suite", "runs", "training time", "profiles", "device", "code")
+    header = entries("suite", "runs", "training time", "profiles", "device", "code")
     rows = tuple(_suite_row(name, records, _planned(folder / name)) for name, records in found.items() if records)
     return Table(header, rows)
 
@@ -107,7 +107,7 @@ def _suite_row(name: str, records: list[RunRecord], planned: int) -> tuple[Entry
     linked = Entry((name,), link=f"{name}/README.md")
     return (
         linked,
-        *_entries(
+        *entries(
             runs,
             duration(took) if trained else "–",
             count(profiles) if profiles else "–",
@@ -115,7 +115,3 @@ def _suite_row(name: str, records: list[RunRecord], planned: int) -> tuple[Entry
             ", ".join(codes),
         ),
     )
-
-
-def _entries(*texts: str) -> tuple[Entry, ...]:
-    return tuple(Entry((text,)) for text in texts)

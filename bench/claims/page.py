@@ -16,7 +16,7 @@ from bench.claims.judging import Checked, Judged
 from bench.claims.verdicts import CONTRADICTED, DIFFERS, EXACT, NOT_ENOUGH, ROUNDS, STATIC_VERDICTS, shown
 from bench.store import write_if_changed
 from bench.tables.latex import document
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.text import markdown, plain
 
 if TYPE_CHECKING:
@@ -141,12 +141,12 @@ def summary(documents: Sequence[Checked]) -> Table:
     rows = [_counts(one.document.document, one.rows, verdicts) for one in documents]
     everything = tuple(row for one in documents for row in one.rows)
     rows += [_counts("all", everything, verdicts)] if len(documents) > 1 else []
-    return Table(_entries("document", "statements", *verdicts), tuple(rows))
+    return Table(entries("document", "statements", *verdicts), tuple(rows))
 
 
 def _counts(name: str, rows: Sequence[Judged], verdicts: Sequence[str]) -> tuple[Entry, ...]:
     counts = Counter(row.verdict for row in rows)
-    return _entries(name, str(len(rows)), *(str(counts[verdict]) for verdict in verdicts))
+    return entries(name, str(len(rows)), *(str(counts[verdict]) for verdict in verdicts))
 
 
 def _section(one: Checked) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _section(one: Checked) -> Iterator[str]:
 def _table(one: Checked, column: int | None = None) -> Table:
     """Of statements; texts longer than ``column`` letters go on in further lines of their cell."""
     rows = (texts(row) for row in one.rows)
-    return Table(_entries(*HEADER), tuple(tuple(_entry(*text, column) for text in row) for row in rows))
+    return Table(entries(*HEADER), tuple(tuple(_entry(*text, column) for text in row) for row in rows))
 
 
 def texts(row: Judged) -> Iterator[tuple[str, bool]]:
@@ -186,7 +186,3 @@ def _with_unit(value: object, unit: str) -> str:
         return str(value)
     number = f"{value:,}" if isinstance(value, int) else shown(value)
     return number if unit == "-" else f"{number} {unit}"
-
-
-def _entries(*texts: str) -> tuple[Entry, ...]:
-    return tuple(Entry((text,)) for text in texts)

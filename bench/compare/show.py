@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bench.compare import COUNTED, MEASURED, Change
 from bench.tables.latex import document
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.text import count, decimals, fixed, p_text, signed
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def as_table(changes: Sequence[Change]) -> Table:
         for change in changes
         if change.word != "identical"
     )  # fmt: skip
-    return Table(tuple(Entry((text,)) for text in HEADER), rows)
+    return Table(entries(*HEADER), rows)
 
 
 def summary(changes: Sequence[Change]) -> str:

@@ -6,7 +6,7 @@ from bench.profile import Profiled
 from bench.profile.crossover import crossovers, curves
 from bench.profile.documented import Beside, beside
 from bench.profile.options import describe
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 
 
 def documented_table(profiled: Profiled) -> Table | None:
@@ -51,8 +51,3 @@ def _place(at: float, low: float, high: float) -> str:
     return (
         f"{at:.3g} [{low:.3g}, {high:.3g}]" if math.isfinite(low) else f"{at:.3g} (no interval: not in all resamples)"
     )
-
-
-def entries(*texts: str) -> tuple[Entry, ...]:
-    """A row of plain texts."""
-    return tuple(Entry((text,)) for text in texts)

@@ -24,7 +24,7 @@ from bench.profile.tables import (
 from bench.profile.trace import command
 from bench.report import leave
 from bench.report import report as write_report
-from bench.report.html import Section, figure, legend, table
+from bench.report.html import Section, legend, table
 from bench.runs import RunRecord
 from bench.store import write_if_changed
 from bench.tables.sentences import facts
@@ -50,11 +50,7 @@ def report(profiled: Profiled) -> None:
     write_if_changed(
         profiled.folder / "tables" / "profile.csv", frame(profiled).to_csv(index=False, lineterminator="\n")
     )
-    drawn = figures(profiled)
-    for name, kinds in drawn.items():
-        for kind, content in kinds.items():
-            write_if_changed(profiled.folder / "plots" / f"{name}.{kind}", content)
-    leave(_section(profiled, drawn), profiled.folder)
+    leave(_section(profiled), figures(profiled), CAPTIONS, profiled.folder)
     write_report(profiled.plan, profiled.trained, profiled.folder)
 
 
@@ -75,23 +71,22 @@ def figures(profiled: Profiled) -> dict[str, dict[str, bytes]]:
         })  # fmt: skip
 
 
-def _section(profiled: Profiled, drawn: dict[str, dict[str, bytes]]) -> Section:
+def _section(profiled: Profiled) -> Section:
     parts = [table(costs_table(profiled)), legend(f"{LEGEND} Measured on {_measured_on(profiled.records)}.")]
     if documented := documented_table(profiled):
         parts += [Markup("<h3>Documented figures</h3>"), table(documented)]
     if places := crossover_table(profiled):
         parts += [Markup("<h3>Who is faster from where on</h3>"), table(places)]
     parts += [Markup("<p>{}</p>").format(line) for line in map(plain, troubles(profiled))]
-    parts += [figure(drawn[name], caption) for name, caption in CAPTIONS.items() if name in drawn]
     parts += list(_traces(profiled))
     parts.append(
         Markup("<p>To measure it again:</p><pre>bench profile {} --again</pre>").format(shlex.quote(profiled.plan.name))
     )
-    return Section("Time, memory and energy", Markup().join(parts), _markdown(profiled, drawn))
+    return Section("Time, memory and energy", Markup().join(parts), _markdown(profiled))
 
 
-def _markdown(profiled: Profiled, drawn: Iterable[str]) -> str:
-    """The section without what folds away, its figures by their files."""
+def _markdown(profiled: Profiled) -> str:
+    """The section without what folds away."""
     parts = [costs_table(profiled).markdown(), markdown(f"{LEGEND} Measured on {_measured_on(profiled.records)}.")]
     titled = {
         "Documented figures": documented_table(profiled),
@@ -99,11 +94,6 @@ def _markdown(profiled: Profiled, drawn: Iterable[str]) -> str:
     }
     parts += [f"### {title}\n\n{found.markdown()}" for title, found in titled.items() if found]
     parts += map(markdown, troubles(profiled))
-    parts += [
-        f"![{markdown(CAPTIONS[name])}](plots/{name}.svg)\n\n{markdown(CAPTIONS[name])}"
-        for name in CAPTIONS
-        if name in drawn
-    ]
     return "\n\n".join(parts)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bench.profile import Profiled
-from bench.profile.comparisons import crossover_table, documented_table, entries
+from bench.profile.comparisons import crossover_table, documented_table
 from bench.profile.options import describe, label
 from bench.profile.trace import command
 from bench.runs import RunRecord
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.text import count, duration, memory
 
 if TYPE_CHECKING:

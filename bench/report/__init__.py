@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from bench.environment import code_version
 from bench.errors import UserError
 from bench.plots import draw
 from bench.plots.kept import files as files_of_examples
-from bench.report.html import Section
+from bench.report.html import Section, figure
 from bench.report.html import page as html_page
 from bench.report.page import readme
 from bench.runs import RunRecord
@@ -26,8 +26,9 @@ from bench.tables.choice import AGGREGATES, Choice
 from bench.tables.frames import runs_frame, scores_frame
 from bench.tables.parquet import parquet
 from bench.tables.scores import DEFAULT, Scores
+from bench.text import markdown
 
-SECTIONS = "sections"
+SECTIONS, PLOTS = "sections", "plots"
 
 
 def report(plan: Plan, records: Iterable[RunRecord], folder: Path, choice: Choice = DEFAULT) -> None:
@@ -71,9 +72,19 @@ def _make(scores: Scores, more: Sequence[Section], predictions: Path | None, fol
     write_if_changed(stamp, json.dumps({"made_from": made_from, "files": sorted(files)}, indent=1) + "\n")
 
 
-def leave(section: Section, folder: Path) -> None:
-    """Keeps a section in a suite's folder, where every later report finds it. Raises ``StoreError``."""
-    text = json.dumps(dataclasses.asdict(section), ensure_ascii=False)
+def leave(
+    section: Section, figures: Mapping[str, Mapping[str, bytes]], captions: Mapping[str, str], folder: Path
+) -> None:
+    """Keeps a section in a suite's folder, where every later report finds it, with its figures below it.
+
+    ``figures``: name → ``svg`` and ``png`` → the file's bytes, which go to plots/; ``captions``: name → what it shows, in the
+    order in which they are shown. Raises ``StoreError``.
+    """
+    for name, kinds in figures.items():
+        for kind, content in kinds.items():
+            write_if_changed(folder / PLOTS / f"{name}.{kind}", content)
+    shown = {name: caption for name, caption in captions.items() if name in figures}
+    text = json.dumps({**dataclasses.asdict(section), "figures": shown}, ensure_ascii=False)
     write_if_changed(folder / SECTIONS / f"{section.title.lower().replace(' ', '_')}.json", text + "\n")
 
 
@@ -89,8 +100,17 @@ def _left(folder: Path) -> list[Section]:
             OSError, ValueError, KeyError, TypeError
         ):  # a damaged one is left out until it is made anew
             kept = json.loads(file.read_text("utf-8"))
-            sections.append(Section(kept["title"], Markup(kept["html"]), kept.get("markdown", "")))
+            figures = dict(kept["figures"]).items()
+            pictures = Markup().join(figure(_drawn(folder, name), caption) for name, caption in figures)
+            lines = (f"![{markdown(caption)}]({PLOTS}/{name}.svg)\n\n{markdown(caption)}" for name, caption in figures)
+            told = "\n\n".join([kept["markdown"], *lines])
+            sections.append(Section(kept["title"], Markup(kept["html"]) + pictures, told))
     return sections
+
+
+def _drawn(folder: Path, name: str) -> dict[str, bytes]:
+    files = {kind: folder / PLOTS / f"{name}.{kind}" for kind in ("svg", "png")}
+    return {kind: file.read_bytes() for kind, file in files.items() if file.is_file()}
 
 
 def _profiles(folder: Path) -> list[RunRecord]:
@@ -132,6 +152,6 @@ def _files(scores: Scores, more: Sequence[Section], predictions: Path | None) ->
     figures = draw(scores, predictions)
     for name, kinds in figures.items():
         for kind, content in kinds.items():
-            yield f"plots/{name}.{kind}", content
+            yield f"{PLOTS}/{name}.{kind}", content
     yield "report.html", html_page(scores, tables, figures, more)
     yield "README.md", readme(scores, tables, list(figures), more)

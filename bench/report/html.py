@@ -18,6 +18,7 @@ from bench.report.captions import captions
 from bench.report.interactive import SAID, View, interactive
 from bench.suite.plan import Layer, PlanCell
 from bench.tables import LEGEND, Entry, Table, sentences
+from bench.tables.layout import entries
 from bench.tables.parts import Part, parts
 from bench.tables.scores import Scores
 from bench.text import count
@@ -34,7 +35,7 @@ class Section:
     title: str
     html: Markup
     markdown: str = ""
-    """The same for README.md, which leaves a section without it out."""
+    """The same for README.md."""
 
 
 def page(
@@ -106,12 +107,14 @@ def figure(kinds: Mapping[str, bytes], caption: str, live: str = "") -> Markup:
     """A plot, as part of the page, and what it shows: its ``svg`` or its ``png``, whichever is shorter, so that many fit.
 
     ``live``: the name of the plot that stands for it where scripts run; on paper a picture of fewer colours does.
+    A repository may hold drawings alone.
     """
     drawn = f"data:image/svg+xml,{quote(kinds['svg'], safe=UNQUOTED)}"
-    painted = _painted(_of_few_colours(kinds["png"]) if live else kinds["png"])
+    png = kinds.get("png")
+    painted = drawn if png is None else _painted(_of_few_colours(png) if live else png)
     attribute = Markup(" data-plot='{}'").format(live) if live else Markup()
     told = Markup("<figcaption class='live'>{}</figcaption>").format(SAID[live]) if live else Markup()
-    width = Markup() if len(drawn) <= len(painted) else Markup(" width='{}'").format(_width(kinds["png"]))
+    width = Markup(" width='{}'").format(_width(png)) if png and len(painted) < len(drawn) else Markup()
     return Markup("<figure{2}><img alt='{0}' src='{1}'{4}><figcaption>{0}</figcaption>{3}</figure>").format(
         caption, min(drawn, painted, key=len), attribute, told, width
     )
@@ -202,12 +205,7 @@ def _layers(layers: Sequence[Layer]) -> Table:
         for layer in layers
     ]  # fmt: skip
     header = ("layer", "type", "output", "parameters", "of all", "MACs", "of all")
-    return Table(entries(header), tuple(map(entries, rows)))
-
-
-def entries(texts: Iterable[str]) -> tuple[Entry, ...]:
-    """A row of plain texts."""
-    return tuple(Entry((text,)) for text in texts)
+    return Table(entries(*header), tuple(entries(*row) for row in rows))
 
 
 def _failures(scores: Scores) -> Markup:

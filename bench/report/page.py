@@ -7,7 +7,8 @@ import jinja2
 
 from bench.report.captions import captions
 from bench.report.html import Section
-from bench.tables import LEGEND, Entry, Table, sentences
+from bench.tables import LEGEND, Table, sentences
+from bench.tables.layout import entries
 from bench.tables.parts import parts
 from bench.tables.scores import Scores
 from bench.text import fenced, markdown
@@ -151,10 +152,6 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: 
 
 def _failures(scores: Scores) -> Markdown:
     """A table of the failed runs, each with its reason; empty where there are none."""
-    rows = [_texts(*failure) for failure in sentences.failures(scores)]
-    header = _texts("variant", "data", "seed", "reason", "message")
+    rows = [entries(*failure) for failure in sentences.failures(scores)]
+    header = entries("variant", "data", "seed", "reason", "message")
     return Markdown(Table(header, tuple(rows)).markdown() if rows else "")
-
-
-def _texts(*texts: str) -> tuple[Entry, ...]:
-    return tuple(Entry((text,)) for text in texts)

@@ -11,7 +11,7 @@ from bench import stats
 from bench.runs import Seed
 from bench.suite.plan import Claim, PlanCell
 from bench.tables.choice import IN_LABEL
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.tables.points import Points
 from bench.tables.scores import Column, Scores, seed_pairs
 from bench.task import TASKS, Metric
@@ -173,7 +173,7 @@ def documented_table(scores: Scores) -> Table | None:
     """A row a claim and column: what is documented, what was measured, the verdict, and how it was reached; None of nothing."""
     rows = tuple(_row(scores, found) for found in documented(scores))
     header = ("variant", "documented", "measured here", "verdict", "how it was reached")
-    return Table(tuple(Entry((text,)) for text in header), rows) if rows else None
+    return Table(entries(*header), rows) if rows else None
 
 
 def _row(scores: Scores, found: Documented) -> tuple[Entry, ...]:

@@ -18,6 +18,11 @@ class Entry:
     link: str = ""
 
 
+def entries(*texts: str) -> tuple[Entry, ...]:
+    """A row of plain texts, a line each."""
+    return tuple(Entry((text,)) for text in texts)
+
+
 @dataclass(frozen=True)
 class Table:
     """A header and rows of entries; what is shown of it is the same everywhere."""

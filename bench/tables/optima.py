@@ -8,7 +8,7 @@ from bench import stats
 from bench.stats import Array, Interval
 from bench.suite.plan import Claim, PlanCell
 from bench.tables.documented import on_other_data
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.tables.scores import Scores, seed_pairs
 from bench.task import TASKS, Metric
 from bench.text import decimals, estimate, fixed, signed
@@ -106,7 +106,7 @@ OPTIMA_LEGEND = (
 
 def optima_table(found: list[Optimum]) -> Table:
     """A row a claim: the setting, where the document has its optimum, where ours is, the verdict, and every place."""
-    header = tuple(Entry((text,)) for text in ("setting", "documented optimum", "best mean here", "verdict", "places"))
+    header = entries("setting", "documented optimum", "best mean here", "verdict", "places")
     return Table(header, tuple(_row(optimum) for optimum in found))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench import stats
 from bench.stats import Array, Ranking
-from bench.tables.layout import Entry, Table
+from bench.tables.layout import Entry, Table, entries
 from bench.tables.scores import Column, Scores
 from bench.task import TASKS
 from bench.text import fixed, p_text
@@ -43,12 +43,12 @@ def ranks_table(scores: Scores) -> Table | None:
     order = np.argsort(ranking.mean_ranks, kind="stable")
     header = ("variant", "mean rank", *(f"p against {scores.variants[i]}" for i in order))
     rows = [_row(scores.variants[i], ranking.mean_ranks[i], ranking.pairwise[i, order], order == i) for i in order]
-    return Table(tuple(Entry((text,)) for text in header), tuple(rows))
+    return Table(entries(*header), tuple(rows))
 
 
 def _row(variant: str, rank: float, p: Array, own: Iterable[bool]) -> tuple[Entry, ...]:
     shown = ["–" if same else p_text(float(value)).removeprefix("p ") for value, same in zip(p, own, strict=True)]
-    return (Entry((variant,)), Entry((fixed(float(rank), 2),)), *(Entry((text,)) for text in shown))
+    return entries(variant, fixed(float(rank), 2), *shown)
 
 
 def ranks_sentence(scores: Scores) -> str:

@@ -1,9 +1,9 @@
 """Latency, memory and energy that bench profile recorded, among the costs of a suite's scores."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fake_records import scored
@@ -16,7 +16,7 @@ from bench.plots.style import styled
 from bench.profile import Profiled
 from bench.profile import report as profile_report
 from bench.report import leave, report
-from bench.report.html import Section
+from bench.report.html import UNQUOTED, Section
 from bench.report.interactive import interactive
 from bench.runs import RunRecord, Setting
 from bench.store import Store
@@ -147,12 +147,21 @@ def test_readme_and_page_have_the_profiles_and_a_later_report_keeps_them(tmp_pat
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_section_without_markdown_is_in_the_page_alone(tmp_path: Path) -> None:
-    leave(Section("A search", Markup("<p>found</p>")), tmp_path)
+def test_a_section_is_left_with_its_figures_once(tmp_path: Path) -> None:
+    """The page has the drawings, README.md their files, what is left only their names; a repository may hold no PNG files."""
+    svg = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    figures = {"search_b": {"svg": svg}, "search_a": {"svg": svg}}
+    captions = {"search_a": "First, best.", "search_b": "Then.", "search_c": "Not drawn."}
+    leave(Section("A search", Markup("<p>found</p>"), "*found*"), figures, captions, tmp_path)
     (file,) = (tmp_path / "sections").glob("*.json")
-    kept = json.loads(file.read_text())
-    del kept["markdown"]  # as older versions left it
-    file.write_text(json.dumps(kept))
+    assert "svg" not in file.read_text()
     report(PLAN, TRAINED, tmp_path)
-    assert "A search" in (tmp_path / "report.html").read_text()
-    assert "A search" not in (tmp_path / "README.md").read_text()
+    readme, page = (tmp_path / "README.md").read_text(), (tmp_path / "report.html").read_text()
+    assert "*found*\n\n![First, best.](plots/search_a.svg)\n\nFirst, best.\n\n![Then.](plots/search_b.svg)" in readme
+    assert page.count(f"src='data:image/svg+xml,{quote(svg, safe=UNQUOTED)}'") == 2
+    assert 0 < page.index("<figcaption>First, best.") < page.index("<figcaption>Then.")
+    assert "Not drawn" not in readme + page
+
+    (tmp_path / "plots" / "search_a.svg").unlink()
+    report(PLAN, TRAINED, tmp_path)
+    assert "A search" not in (tmp_path / "README.md").read_text(), "a damaged section is left out until it is made anew"
