@@ -38,8 +38,10 @@ SPARED = (
     (rb"<metadata>.*?</metadata>|<!--.*?-->", b""),
     (rb"<g id=\"[^\"]*\"", b"<g"),  # nothing refers to a group
     (rb"\s*\n\s*", b"\n"),
+    (rb'(<use xlink:href="#[^"]+" )transform="translate\((\S+) 0\)"', rb'\1x="\2"'),  # a letter's place in its line
 )
 """What an SVG file can do without, and what takes its place."""
+NAMES = re.compile(rb'( id="|"#|\(#)([^")]+)')
 COORDINATES = re.compile(rb' (?:d|x|y|transform)="[^"]*"')
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True, "axes.edgecolor": "#666666", "axes.grid": True, "axes.linewidth": 0.8, "axes.spines.right": False,
@@ -158,10 +160,12 @@ def rendered(figure: "Figure") -> dict[str, bytes]:
 
 
 def _spared(svg: bytes) -> bytes:
-    """The file with coordinates to a hundredth of a point, and without what no reader sees: a third smaller."""
+    """The file with coordinates to a hundredth of a point, short names, and without what no reader sees: half as long."""
     for pattern, instead in SPARED:
         svg = re.sub(pattern, instead, svg, flags=re.DOTALL)
     svg = re.sub(rb"(?<=base64,)[^\"]+", lambda found: base64.b64encode(_grey(base64.b64decode(found[0]))), svg)
+    names = {name: b"%d" % i for i, name in enumerate(dict.fromkeys(re.findall(rb' id="([^"]+)"', svg)))}
+    svg = NAMES.sub(lambda found: found[1] + b"n" + names[found[2]] if found[2] in names else found[0], svg)
     return COORDINATES.sub(lambda found: re.sub(rb"(\d{2,}\.\d\d)\d+", rb"\1", found[0]), svg)
 
 
