@@ -1,6 +1,7 @@
 """Committed results belong to a suite that still exists, and their tables follow from their records."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from bench.api import Job
 from bench.profile import profiled
 from bench.profile.tables import frame
 from bench.progress import View
-from bench.store import RECORDS, Store
+from bench.store import PACKED, RECORDS, Store
 from bench.tables import LEGEND, comparison_tables
 from bench.tables.scores import Scores
+from bench.tune import tune
+from bench.tune.tables import confirmed_frame, trials_frame
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(path.parent for path in (ROOT / "results" / "reference").glob(f"*/{RECORDS}"))
+SEARCHES = [folder for folder in FOLDERS if (folder / "tune").exists()]
 
 
 def scores(folder: Path) -> Scores:
@@ -28,7 +32,7 @@ def test_the_suite_still_plans_these_runs(folder: Path) -> None:
     """What is not run yet is counted in the folder's README.md, and missing in its tables."""
     suite, records = bench.load(ROOT / "suites" / f"{folder.name}.yaml"), Store(folder).records()
     assert records
-    assert {record.run.id for record in records} <= {run.id for run in suite.runs()}
+    assert suite.tune or {record.run.id for record in records} <= {run.id for run in suite.runs()}
     done = sum(record.kind == "train" and record.status == "done" for record in records)
     assert f"{done} of {len(list(suite.runs()))} runs done" in (folder / "README.md").read_text()
 
@@ -41,6 +45,19 @@ def test_costs_follow_from_the_records(folder: Path) -> None:
     assert table.exists() == bool(found.records)
     if found.records:
         assert table.read_text() == frame(found).to_csv(index=False, lineterminator="\n")
+
+
+@pytest.mark.parametrize("folder", SEARCHES, ids=lambda folder: folder.name)
+def test_a_search_follows_from_its_journal_and_records(folder: Path, tmp_path: Path) -> None:
+    """Nothing of it is left to do, so that nothing is trained here; the limit would fail what is."""
+    for name in (RECORDS, PACKED, "tune/journal.log"):
+        if (folder / name).exists():
+            (tmp_path / folder.name / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / name, tmp_path / folder.name / name)
+    found = tune(ROOT / "suites" / f"{folder.name}.yaml", results=tmp_path, time_limit=1, workers=1)
+    assert found.records == Store(folder).records()
+    for name, made in (("trials", trials_frame(found)), ("confirmed", confirmed_frame(found))):
+        assert (folder / "tables" / f"{name}.csv").read_text() == made.to_csv(index=False, lineterminator="\n")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -88,30 +88,34 @@ def _suites(folder: Path) -> Table:
     return Table(header, rows)
 
 
-def _planned(folder: Path) -> int:
-    """How many runs the suite plans, as it was stored beside the records; 0 where it was not."""
+def _planned(folder: Path) -> set[str]:
+    """The ids of the runs that the suite plans, as it was stored beside the records; none where it was not."""
     stored = plans.stored(folder)
-    return len({id for cell in stored[1].cells for id in cell.ids}) if stored else 0
+    return {id for cell in stored[1].cells for id in cell.ids} if stored else set()
 
 
-def _suite_row(name: str, records: list[RunRecord], planned: int) -> tuple[Entry, ...]:
+def _suite_row(name: str, records: list[RunRecord], planned: set[str]) -> tuple[Entry, ...]:
     trained = [record for record in records if record.kind == "train"]
-    done, profiles = (
-        sum(record.status == "done" for record in some)
-        for some in (trained, [r for r in records if r.kind == "profile"])
-    )
+    profiles = sum(record.kind == "profile" and record.status == "done" for record in records)
     took = sum(record.measured.get("total_s") or 0.0 for record in trained)
     devices = Counter(record.environment.device_name for record in records)
     codes = Counter(record.environment.code for record in records)
-    runs = f"{count(done)} of {count(planned or len(trained))} done" if trained else "–"
-    linked = Entry((name,), link=f"{name}/README.md")
     return (
-        linked,
+        Entry((name,), link=f"{name}/README.md"),
         *entries(
-            runs,
+            _runs(trained, planned) if trained else "–",
             duration(took) if trained else "–",
             count(profiles) if profiles else "–",
             ", ".join(devices),
             ", ".join(codes),
         ),
     )
+
+
+def _runs(trained: list[RunRecord], planned: set[str]) -> str:
+    """How many of the planned runs are done; a search has made others, trials and their winners on fresh seeds."""
+    done = sum(record.status == "done" and (not planned or record.id in planned) for record in trained)
+    others = sum(bool(planned) and record.id not in planned for record in trained)
+    of_plan = f"{count(done)} of {count(len(planned) or len(trained))} done"
+    of_search = f"{count(others)} of a search"
+    return of_plan if not others else of_search if not done else f"{of_plan}, {of_search}"

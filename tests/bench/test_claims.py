@@ -12,7 +12,7 @@ import pytest
 from fake_records import failed, scored
 from ruamel.yaml import YAML
 
-from bench import cli
+from bench import cli, plans
 from bench.claims import Checked, claims, overview, page
 from bench.claims.judging import check, suites_of
 from bench.claims.registry import QUANTITIES
@@ -122,8 +122,14 @@ def test_the_overview_names_the_suites_and_what_they_took(wave: Checked, tmp_pat
         "| [fake](fake/README.md) | 5 of 6 done | 15 min 00 s | – | Some processor, 4 cores | 0.1.0+3f2a9c1d |" in text
     )
     more, _ = scored({name: [0.7, 0.8, 0.9] for name in "ABC"})
-    (store.folder / "plan.json").write_text(json.dumps({"made_from": "", "plan": more.model_dump(mode="json")}))
+    plans.keep(more, store.folder)
     assert "| 5 of 9 done |" in overview.overview([wave], tmp_path), "what is planned and not run counts"
+    others, _ = scored({"D": [0.5]})
+    plans.keep(others, store.folder)
+    assert "| 6 of a search |" in overview.overview([wave], tmp_path)
+    mixed = more.model_copy(update={"cells": (*more.cells[:1], *others.cells)})
+    plans.keep(mixed, store.folder)
+    assert "| 3 of 4 done, 3 of a search |" in overview.overview([wave], tmp_path)
     (line,) = [line for line in text.splitlines() if line.startswith("| WSR-001 |")]
     assert line.endswith("| **differs** | [fake](fake/README.md) |")
     assert "documents/README.md#wavesourceminiresnet" in text.replace("-", "")
