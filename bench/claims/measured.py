@@ -68,8 +68,7 @@ def _said(found: Crossover, curve: Curve) -> str:
     axis = curve.axis.rpartition(".")[2]
     if not math.isfinite(found.at):
         return f"{found.other} is faster from no {axis} up to {curve.points[-1]:g} on"
-    ends = f" [{found.low:.3g}, {found.high:.3g}]" if math.isfinite(found.low) else " (no interval)"
-    return f"{found.other} is faster from {axis} {found.at:.3g}{ends} on"
+    return f"{found.other} is faster from {axis} {found.place} on"
 
 
 def _told(one: Beside) -> str:

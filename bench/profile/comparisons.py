@@ -36,7 +36,7 @@ def crossover_table(profiled: Profiled) -> Table | None:
             describe(curve.setting),
             other,
             found.variant,
-            _place(found.at, found.low, found.high),
+            found.place,
         )
         for curve in curves(profiled.records, profiled.cells)
         for other in curve.rounds
@@ -45,9 +45,3 @@ def crossover_table(profiled: Profiled) -> Table | None:
     ]
     header = ("axis", "at", "measured", "from here on", "is faster than", "place, 95 % interval")
     return Table(entries(*header), tuple(rows)) if rows else None
-
-
-def _place(at: float, low: float, high: float) -> str:
-    return (
-        f"{at:.3g} [{low:.3g}, {high:.3g}]" if math.isfinite(low) else f"{at:.3g} (no interval: not in all resamples)"
-    )

@@ -38,6 +38,14 @@ class Crossover:
     low: float
     high: float
 
+    @property
+    def place(self) -> str:
+        """Where, with the interval."""
+        ends = (
+            f"[{self.low:.3g}, {self.high:.3g}]" if math.isfinite(self.low) else "(no interval: not in all resamples)"
+        )
+        return f"{self.at:.3g} {ends}"
+
 
 def curves(records: Iterable[RunRecord], cells: Mapping[str, PlanCell]) -> list[Curve]:
     """Along each axis of the grid that has at least three numbers: one curve for every place on the others and each setting."""

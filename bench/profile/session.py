@@ -42,11 +42,11 @@ class Session:
         members = [one for group in groups for one in group]
         names = {cell.ids[0]: label(cell) for cell in self.cells}
         self.job.view.start(len(members), {one.id: f"{names[one.run.id]}, {describe(one.setting)}" for one in members})
-        self._keep(site.outcomes(Group(group) for group in groups if group))
+        self._keep(site.outcomes(Group(group) for group in groups if group), here)
         if largest:
-            self._keep(site.outcomes(self._searches(settings)))
+            self._keep(site.outcomes(self._searches(settings)), here)
 
-    def _keep(self, outcomes: Iterator[Outcome]) -> None:
+    def _keep(self, outcomes: Iterator[Outcome], here: Environment) -> None:
         for outcome in outcomes:
             match outcome:
                 case str():
@@ -55,7 +55,7 @@ class Session:
                     self.store.append(outcome)
                     self.job.view.record(outcome)
                 case Found():
-                    self._add(outcome)
+                    self._add(outcome, here)
 
     def _lacks_trace(self, one: Wanted) -> bool:
         return one.trace is not None and not (self.job.folder / one.trace).exists()
@@ -79,9 +79,9 @@ class Session:
             for kind in kinds:
                 yield Largest(self.runs[cell.ids[0]], kind, f"{label(cell)}, {kind.mode}, {kind.precision}")
 
-    def _add(self, found: Found) -> None:
-        """Adds the largest batch that fits to the records of its network, whatever their batch."""
-        for record in self.store.records():
+    def _add(self, found: Found, here: Environment) -> None:
+        """Adds the largest batch that fits to what was measured here of its network, at whatever batch."""
+        for record in [record for record in self.store.records() if holds(record, here)]:
             if record.run.id == found.run.id and record.setting and _batch_left_out(record.setting) == found.setting:
                 measured = record.measured | {"largest_batch": found.largest}
                 self.store.append(record.model_copy(update={"measured": measured}))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -268,17 +269,24 @@ def test_what_does_not_fit_side_by_side_is_measured_fewer_at_a_time(monkeypatch:
     }
 
 
-def test_the_largest_batch_stands_in_the_records_of_every_batch(
-    suite: Suite, profiled: Profiled, monkeypatch: pytest.MonkeyPatch
+def test_the_largest_batch_stands_in_the_records_of_every_batch_measured_here(
+    suite: Suite, profiled: Profiled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = {"fits": 21, "fails": 22, "tries": 9, "limit_bytes": 10**9}
     monkeypatch.setattr(profile.pieces, "largest_batch", lambda *_args: found)
-    results = profiled.folder.parent
+    results = Path(shutil.copytree(profiled.folder.parent, tmp_path / "results"))
+    conv = next(r for r in profiled.records if profiled.cells[r.run.id].variant == "conv" and r.setting)
+    elsewhere = conv.environment.model_copy(update={"device_name": "Another processor, 4 cores"})
+    setting = conv.setting.model_copy(update={"batch": 64})
+    foreign = conv.model_copy(update={"id": setting.id(conv.run), "setting": setting, "environment": elsewhere})
+    store = Store(results / profiled.folder.name)
+    with store.lock(print):
+        store.append(foreign)
     again = profile.profile(
         suite, variants=["conv"], options=Options("4"), largest=True, stopping=QUICK, results=results
     )
     assert [r.measured.get("largest_batch") for r in again.records] == [
-        found if again.cells[r.run.id].variant == "conv" else None for r in again.records
+        found if again.cells[r.run.id].variant == "conv" and r.id != foreign.id else None for r in again.records
     ]
     assert any("21, 22 does not" in line for row in costs_table(again).rows for entry in row for line in entry.lines)
 

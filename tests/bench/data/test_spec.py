@@ -36,7 +36,7 @@ def thing(
 
 def bare() -> Data:
     """No options."""
-    raise NotImplementedError
+    raise AssertionError("a data set that is only named is not made")
 
 
 @pytest.fixture(autouse=True)
