@@ -18,6 +18,7 @@ from bench.report.captions import captions
 from bench.report.interactive import SAID, View, interactive
 from bench.suite.plan import Layer, PlanCell
 from bench.tables import LEGEND, Entry, Table, sentences
+from bench.tables.conclusion import conclusion
 from bench.tables.layout import entries
 from bench.tables.parts import Part, parts
 from bench.tables.scores import Scores
@@ -63,6 +64,7 @@ def page(
     return environment.from_string((folder / "report.html.j2").read_text("utf-8")).render(
         title=scores.plan.name,
         question=scores.plan.question,
+        conclusion=_marked(conclusion(scores)),
         progress=sentences.progress(scores),
         shown=sentences.shown(scores),
         mixtures=sentences.mixtures(scores),

@@ -8,6 +8,7 @@ import jinja2
 from bench.report.captions import captions
 from bench.report.html import Section
 from bench.tables import LEGEND, Table, sentences
+from bench.tables.conclusion import conclusion
 from bench.tables.layout import entries
 from bench.tables.parts import parts
 from bench.tables.scores import Scores
@@ -24,6 +25,12 @@ TEMPLATE = """\
 {% endmacro %}
 # {{ plan.name }}
 
+{{ plan.question }}
+
+{% if conclusion %}
+{{ conclusion }}
+
+{% endif %}
 {% for paragraph in paragraphs %}
 {{ paragraph }}
 
@@ -127,10 +134,11 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: 
         finalize=lambda value: value if isinstance(value, Markdown) else markdown(str(value)),
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    paragraphs = (scores.plan.question, *re.split(r"\n\s*\n", scores.plan.description))
+    paragraphs = re.split(r"\n\s*\n", scores.plan.description)
     return environment.from_string(TEMPLATE).render(
         plan=scores.plan,
         paragraphs=[paragraph.strip() for paragraph in paragraphs if paragraph.strip()],
+        conclusion=Markdown(conclusion(scores)),
         progress=sentences.progress(scores),
         shown=sentences.shown(scores),
         mixtures=sentences.mixtures(scores),
