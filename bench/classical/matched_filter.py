@@ -1,7 +1,8 @@
 """Where a wave comes from, without learning: ``python -m bench.classical.matched_filter --size 128``.
 
 Prints the mean distance in pixels between the places that the matched filter finds on the test images of wave_source and the
-true ones, with its 95 % interval over images.
+true ones, with its 95 % interval over images. ``--leave results/wave_source_comparison`` makes it a section of that suite's
+report, beside the networks.
 """
 
 import argparse
@@ -9,14 +10,20 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench import stats
+from bench import plans, stats
 from bench.data import data_from
+from bench.environment import environment
 from bench.errors import UserError
-from bench.text import estimate
+from bench.report import leave
+from bench.report.html import Section, legend, table
+from bench.tables.layout import Table, entries
+from bench.tables.sentences import facts
+from bench.text import estimate, markdown
 
 Array = np.ndarray[Any, Any]
 
@@ -86,14 +93,32 @@ def distances(images: Array, positions: Array) -> Array:
     return off
 
 
+def _section(found: dict[str, Any]) -> Section:
+    mean, (low, high), size = found["mean_px"], found["interval_px"], found["size"]
+    header = ("estimator", "test images", "mean distance, 95 % interval over images", "median", "within 5 px")
+    row = (found["estimator"], f"{found['n']} of {size}×{size}", f"{mean:.3g} px [{low:.3g}, {high:.3g}]",
+           f"{found['median_px']:.3g} px", f"{100 * found['within_5px']:.4g} %")  # fmt: skip
+    made = Table(entries(*header), (entries(*row),))
+    on = "; ".join(f"{what}: {value}" for what, value in facts([environment("cpu")]).items())
+    told = (
+        "The floor that a network must beat learns nothing: it compares an image with the waves of every place and wavelength "
+        "and takes the best, knowing nothing of walls, of second emitters, or of this image's damping. "
+        f"python -m bench.classical.matched_filter --size {size} --images {found['n']}. Measured on {on}."
+    )
+    return Section("Without a network", table(made) + legend(told), f"{made.markdown()}\n\n{markdown(told)}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """One line, or JSON; exit code 2 for options that wave_source does not have."""
+    """One line, or JSON; exit code 2 for options that wave_source does not have, or a folder that is no suite's."""
     parser = argparse.ArgumentParser(prog="python -m bench.classical.matched_filter", description=__doc__)
     parser.add_argument("--size", type=int, default=128, help="pixels a side (default: 128)")
     parser.add_argument("--images", type=int, default=500, help="so many test images (default: 500)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--leave", type=Path, metavar="FOLDER", help="a suite's results folder, whose report shows it")
     options = parser.parse_args(arguments)
     try:
+        if options.leave is not None:
+            plans.expected(options.leave)
         test = data_from({"name": "wave_source", "size": options.size, "test": options.images}).load().test
     except UserError as error:
         print(error, file=sys.stderr)
@@ -102,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     low, high = (float(end) for end in stats.interval(off))
     found = {"estimator": "matched filter", "size": options.size, "n": len(off), "mean_px": float(off.mean()),
              "interval_px": [low, high], "median_px": float(np.median(off)), "within_5px": float((off <= 5).mean())}  # fmt: skip
+    if options.leave is not None:
+        leave(_section(found), {}, {}, options.leave)
     if options.format == "json":
         print(json.dumps(found, indent=1))
     else:

@@ -1,12 +1,16 @@
 """The matched filter finds noise-free waves, whatever interferes with them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_records import scored
 
+from bench import plans
 from bench.classical.matched_filter import distances, localise, main
 from bench.data.wave_source import draw, field
+from bench.report import report
 
 
 def waves(second: str, count: int = 8, size: int = 48) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -56,3 +60,18 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "matched filter, 4 images of 32×32" in capsys.readouterr().out
     assert main(["--size", "4"]) == 2
     assert "from 8 to 256 pixels" in capsys.readouterr().err
+
+
+def test_it_leaves_a_section_in_the_report_of_a_suite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan, records = scored({"network": [7.9, 8.0, 8.1]}, "wave_source")
+    command = ["--size", "32", "--images", "4", "--leave", str(tmp_path)]
+    assert main(command) == 2
+    assert f"{tmp_path} holds no plan.json" in capsys.readouterr().err
+    plans.keep(plan, tmp_path)
+    assert main([*command, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    report(plan, records, tmp_path)
+    readme = (tmp_path / "README.md").read_text()
+    assert f"| matched filter | 4 of 32×32 | {found['mean_px']:.3g} px " in readme
+    assert readme.index("## Results") < readme.index("## Without a network")
+    assert "Without a network</h2>" in (tmp_path / "report.html").read_text()
