@@ -107,11 +107,15 @@ def best_of(values: Array, maximise: bool) -> tuple[Array, Array, Array]:
 
 
 def importance(study: "Study", metric: int = 0) -> dict[str, float]:
-    """Setting → the share of the score's variance that it explains (fANOVA, Hutter et al., 2014); {} of too few trials."""
+    """Setting → the share of the score's variance that it explains (fANOVA, Hutter et al., 2014).
+
+    {} of too few trials, and of one setting, which explains all there is.
+    """
     import optuna
 
     trials = finished(study)
-    if len(trials) < IMPORTANCE_FROM or len({trial.values[metric] for trial in trials}) < 2:
+    settings = {path for trial in trials for path in trial.params}
+    if len(trials) < IMPORTANCE_FROM or len(settings) < 2 or len({trial.values[metric] for trial in trials}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     target: Callable[[FrozenTrial], float] = lambda trial: trial.values[metric]  # noqa: E731
@@ -197,11 +201,11 @@ def _collinear(x: Array, y: Array) -> bool:
 
 
 def parallel_coordinates(tuned: Tuned) -> "Figure | None":
-    """A panel a variant: the settings side by side, each scaled to its own range, and the score last."""
+    """A panel a variant: its settings, where they are several, side by side, each scaled to its own range, the score last."""
     import matplotlib
 
     shown = {variant: finished(study) for variant, study in tuned.studies.items()}
-    shown = {variant: trials for variant, trials in shown.items() if len(trials) > 1}
+    shown = {variant: trials for variant, trials in shown.items() if len(trials) > 1 and len(trials[0].params) > 1}
     if not shown:
         return None
     figure, axes = facets(list(shown), 3.0)

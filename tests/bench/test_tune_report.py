@@ -1,9 +1,11 @@
 """A search's tables and figures, as files and in report.html."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 
@@ -76,6 +78,19 @@ def test_importances_are_shares(tuned: Tuned) -> None:
     shares = importance(tuned.studies["mlp"])
     assert set(shares) == {"recipe.lr", "recipe.batch_size", "network.widths"}
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_of_one_setting_nothing_is_shown_that_compares_settings(tuned: Tuned) -> None:
+    alone = optuna.create_study(direction="maximize")
+    rate = optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True)
+    for i in range(8):
+        params, at = {"recipe.lr": 10.0 ** (-4 + i / 3)}, {"recipe.lr": rate}
+        alone.add_trial(
+            optuna.trial.create_trial(params=params, distributions=at, value=0.1 * i, intermediate_values={1: 0.0})
+        )
+    assert importance(alone) == {}
+    figures = draw(dataclasses.replace(tuned, studies={"mlp": alone}))
+    assert set(figures) == {"search_best_so_far", "search_expected_best", "search_slices"}
 
 
 @pytest.mark.parametrize("maximise", [True, False])
