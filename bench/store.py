@@ -56,6 +56,8 @@ class Store:
             if self.file.stat().st_size:
                 self.records()  # a line that is no record is to be mended while it can be
                 write_if_changed(self.packed, lzma.compress(before, preset=9 | lzma.PRESET_EXTREME))
+                with self.packed.open("rb+") as packed:
+                    os.fsync(packed.fileno())
                 assert self._descriptor is not None
                 os.ftruncate(self._descriptor, 0)
         return len(before), self.packed.stat().st_size if before else 0

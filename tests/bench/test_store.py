@@ -243,6 +243,24 @@ def test_a_torn_line_is_not_packed_and_a_wrong_one_stops_it(tmp_path: Path) -> N
     assert (store.file.read_bytes(), store.packed.read_bytes()) == (b"{}\n", kept)
 
 
+def test_packing_that_stops_half_way_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    fill(store, record(1), record(2))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in ("fsync", "ftruncate"):
+        with monkeypatch.context() as broken:
+            broken.setattr(f"bench.store.os.{step}", stop)
+            with pytest.raises(KeyboardInterrupt):
+                store.pack(print)
+        assert store.records() == [record(1), record(2)]
+    store.pack(print)
+    assert store.records() == [record(1), record(2)]
+    assert store.file.read_bytes() == b""
+
+
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
