@@ -1,13 +1,17 @@
 """The command line: what it prints, how it ends, and that a wrong input is one message and never a traceback."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from fake_records import scored
 
+from bench import plans
 from bench.cli import app, main
+from bench.store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,6 +120,26 @@ def test_list_draws_examples(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["list", "data", "--show", "digits", "--out", str(out)]) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
     assert str(out) in capsys.readouterr().out
+
+
+def test_pack_says_what_it_saved_and_what_is_no_results_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, records = scored({"A": [0.8, 0.9], "B": [0.7, 0.8]})
+    plans.keep(plan, tmp_path)
+    store = Store(tmp_path)
+    with store.lock(print):
+        for record in records:
+            store.append(record)
+    assert main(["pack", str(tmp_path)]) == 0
+    assert re.fullmatch(rf"{tmp_path}: [\d.]+ kB of records in [\d.]+ (kB|B)\n", capsys.readouterr().out)
+    assert (store.file.stat().st_size, store.records()) == (0, records)
+    assert main(["pack", str(tmp_path), str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / 'none'} holds no plan.json: it is not the results folder of a suite; expected one such as "
+        "results/ablation\n"
+    )
+    assert not (tmp_path / "none").exists()
 
 
 def test_schema_is_a_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
