@@ -76,7 +76,7 @@ def _row(document: Document, statement: Statement, scope: Scope, settled: Settle
     recorded = settled(statement) if settled else None
     try:
         verdict = recorded if recorded and statement.compute is None else _judge(document, statement, scope)
-        if recorded and statement.kind != "trained":
+        if recorded:
             verdict = _beside(statement, verdict, recorded, scope)
     except UserError as error:
         raise UserError(f"{document.document}, {statement.id}: {error}") from error

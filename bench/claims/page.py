@@ -33,8 +33,9 @@ LEGEND = (
     "not enough stated: what is counted is not defined, and the computed value is that of the nearest standard form; needs "
     "hardware, needs training: the command that settles it stands in the note; cannot be run here: the note says why. Measured "
     "times and memory stand beside the documented ones in the note, both with their hardware: other hardware than the "
-    "document's gives no verdict, but for ratios, which are reproduced where the 95 % interval lies inside what is documented, "
-    "differ where it lies outside, else are inconclusive; (other hardware) marks a ratio on another kind of device. Trained "
+    "document's gives no verdict, but for ratios on the kind of device that it names, or, marked (other hardware), where it "
+    "names none: they are reproduced where the 95 % interval lies inside what is documented, differ where it lies outside, else "
+    "are inconclusive. Of a statement about several pairs a verdict says on how many it rests (1 of 6). Trained "
     "scores, by the rules of the suites' reports, are reproduced, differ or are inconclusive; on other data than the document's "
     "only direction, order and the place of an optimum are judged."
 )

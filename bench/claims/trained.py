@@ -98,7 +98,7 @@ def _value(stated: Documented) -> Comparison:
     a_number = not claim.order and not stated.other_data and math.isfinite(verdict.measured)
     other, names = (
         " (other data)" if stated.other_data else "",
-        (" over " if claim.over else " > ").join(claim.variants),
+        " over ".join(claim.variants) + ", relative," if claim.over else " > ".join(claim.variants),
     )
     where = f"{names} on {stated.column.label}" if len(claim.variants) > 1 else f"on {stated.column.label}"
     return Comparison(f"{verdict.word}{other}", verdict.measured if a_number else None, f"{where}: {verdict.note}")

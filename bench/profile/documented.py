@@ -23,6 +23,7 @@ UNITS = {
 }
 KINDS = {"cpu": r"\bCPU", "cuda": r"\bGPU", "tpu": r"\bTPU"}
 """Kind of device → how a document's words for its hardware have it."""
+AMOUNT = r"\b\d+ ?[KMGT]i?B\b"
 
 
 class Estimate(NamedTuple):
@@ -50,14 +51,14 @@ class Beside:
 
     @property
     def is_named(self) -> bool:
-        """Whether the document means this kind of device, as far as it says."""
-        named = {kind for kind, words in KINDS.items() if re.search(words, self.figure.on)}
-        return not named or self.device in named
+        """Whether the document names this kind of device."""
+        return self.device in _kinds(self.figure.on)
 
     @property
     def said(self) -> str:
-        """The verdict, with what is to be known of one on a ratio: that it is of another kind of device."""
-        other = self.measured is not None and self.verdict != "other hardware" and not self.is_named
+        """The verdict, with what is to be known of one on a ratio: that the document may have had another machine."""
+        judged = self.verdict not in ("other hardware", "not measured")
+        other = judged and self.figure.over is not None and not self.is_named
         return f"{self.verdict} (other hardware)" if other else self.verdict
 
     @property
@@ -91,8 +92,9 @@ class Beside:
 def beside(figures: Iterable[Hardware], records: Iterable[RunRecord], cells: Mapping[str, PlanCell]) -> list[Beside]:
     """Each figure beside every record that measured the same; ``cells`` is run id → cell, as ``Profiled.cells``.
 
-    Times and memory get a verdict only on the document's own hardware, ratios anywhere: reproduced where the 95 % interval
-    lies within what is documented, differs where it lies outside, else inconclusive.
+    Times and memory get a verdict only on the document's own hardware, ratios on any device of a kind that it names, and on
+    all where it names none: reproduced where the 95 % interval lies within what is documented, differs where it lies outside,
+    else inconclusive.
     """
     done = [record for record in records if record.status == "done" and record.run.id in cells]
     return [one for figure in figures for one in _beside(figure, done, cells)]
@@ -102,7 +104,7 @@ def _beside(figure: Hardware, done: Sequence[RunRecord], cells: Mapping[str, Pla
     found = [
         Beside(
             figure, _place(cells[record.run.id]), estimate, _hardware(record), _verdict(figure, estimate, record),
-            record.environment.device.partition(":")[0],
+            _kind(record),
         )
         for record in _of(figure, done, cells)
         if (estimate := _estimate(figure, record, done, cells))
@@ -162,7 +164,12 @@ def _estimated(values: Sequence[float]) -> Estimate:
 
 
 def _verdict(figure: Hardware, estimate: Estimate, record: RunRecord) -> Verdict:
-    if figure.over is None and not same_hardware(figure.on, record.environment.device_name):
+    if figure.over is None:
+        is_theirs = same_hardware(figure.on, record.environment.device_name)
+    else:
+        kinds = _kinds(figure.on)
+        is_theirs = not kinds or _kind(record) in kinds
+    if not is_theirs:
         return "other hardware"
     lowest, highest = figure.ends
     if lowest <= estimate.low and estimate.high <= highest:
@@ -171,9 +178,21 @@ def _verdict(figure: Hardware, estimate: Estimate, record: RunRecord) -> Verdict
 
 
 def same_hardware(on: str, device_name: str) -> bool:
-    """Whether a device's name has every model number of the document's: ``RTX 3060`` and ``NVIDIA GeForce RTX 3060``."""
-    models = [word for word in re.findall(r"[\w-]+", on) if re.search(r"\d", word)]
+    """Whether a device's name has every model number of the document's: ``RTX 3060`` and ``NVIDIA GeForce RTX 3060``.
+
+    An amount of memory is none: ``a GPU of 4 GB`` names no model, and ``4 cores`` of another device not that.
+    """
+    models = [word for word in re.findall(r"[\w-]+", re.sub(AMOUNT, "", on)) if re.search(r"\d", word)]
     return bool(models) and all(re.search(rf"\b{re.escape(model)}\b", device_name, re.I) for model in models)
+
+
+def _kinds(on: str) -> set[str]:
+    """The kinds of device in a document's words for its hardware; none where it names no machine."""
+    return {kind for kind, words in KINDS.items() if re.search(words, on)}
+
+
+def _kind(record: RunRecord) -> str:
+    return record.environment.device.partition(":")[0]
 
 
 def _hardware(record: RunRecord) -> str:

@@ -40,7 +40,7 @@ def report(plan: Plan, records: Iterable[RunRecord], folder: Path, choice: Choic
     any time, on any part of the records. Raises ``StoreError`` where a file cannot be written, ``UserError`` where no run has
     what is chosen.
     """
-    records = [*records, *_profiles(folder)]
+    records = [*records, *_others(plan, folder)]
     _make(Scores(plan, records), _left(folder), folder / "predictions", folder)
     chosen = Scores(plan, records, choice)
     if chosen.place:
@@ -113,16 +113,17 @@ def _drawn(folder: Path, name: str) -> dict[str, bytes]:
     return {kind: file.read_bytes() for kind, file in files.items() if file.is_file()}
 
 
-def _profiles(folder: Path) -> list[RunRecord]:
-    """What ``bench profile`` recorded there; it leaves a section."""
-    return [record for record in Store(folder).records() if record.kind == "profile"] if has_sections(folder) else []
+def _others(plan: Plan, folder: Path) -> list[RunRecord]:
+    """What ``bench profile`` and ``bench tune`` recorded there beside the plan's runs; both leave a section."""
+    planned = {id for cell in plan.cells for id in cell.ids}
+    return [one for one in Store(folder).records() if one.id not in planned] if has_sections(folder) else []
 
 
 def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -> str:
     """The sha-256 of all that the report depends on."""
     versions = " ".join([code_version(), *map(metadata.version, ("matplotlib", "pandas", "pyarrow"))])
     digest = hashlib.sha256(f"{versions}\n{scores.place}\n{scores.plan.model_dump_json()}\n".encode())
-    for record in (*scores.records.values(), *scores.profiles):
+    for record in (*scores.records.values(), *scores.others):
         digest.update(record.model_dump_json().encode() + b"\n")
     for section in more:
         digest.update(f"{section.title}\n{section.html}\n{section.markdown}\n".encode())

@@ -44,18 +44,13 @@ def page(
 ) -> str:
     """The whole page. ``figures``: name → ``svg`` and ``png`` → the file's bytes.
 
-    ``more``: sections of a search, which come first where nothing else is recorded.
+    ``more``: sections that other commands left; where nothing is trained they are all that is shown of results.
     """
     more = list(more)
     views = {name: found for name, found in interactive(scores).items() if name in figures}
     sections = [
-        *([] if scores.records else more),
-        Section("What can be said", _said(scores)),
-        Section("Results", Markup().join([*map(table, tables), legend(LEGEND)])),
-        *map(_part, parts(scores)),
-        *([Section("Failed runs", failed)] if (failed := _failures(scores)) else []),
-        *([Section("Plots", plots)] if (plots := _plots(figures, views)) else []),
-        *(more if scores.records else []),
+        *(_results(scores, tables, figures, views) if scores.is_trained else []),
+        *more,
         *([Section("Networks", networks)] if (networks := _networks(scores)) else []),
         Section("How it was made", _made(scores)),
     ]
@@ -74,6 +69,17 @@ def page(
         plotly=_plotly() if views else "",
         script=Markup((folder / "script.js").read_text("utf-8")),
     )
+
+
+def _results(
+    scores: Scores, tables: Sequence[Table], figures: Mapping[str, Mapping[str, bytes]], views: Collection[str]
+) -> Iterator[Section]:
+    """What the runs of the plan have shown."""
+    yield Section("What can be said", _said(scores))
+    yield Section("Results", Markup().join([*map(table, tables), legend(LEGEND)]))
+    yield from map(_part, parts(scores))
+    yield Section("Failed runs", _failures(scores))
+    yield Section("Plots", _plots(figures, views))
 
 
 def _part(part: Part) -> Section:

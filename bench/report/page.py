@@ -35,14 +35,13 @@ TEMPLATE = """\
 {{ paragraph }}
 
 {% endfor %}
-{{ progress }}. {{ shown }}
+{{ progress }}.{% if trained %} {{ shown }}{% endif %}
+
 {% for mixture in mixtures %}
 
 > **Note:** {{ mixture }}
 {% endfor %}
-{% if more and not trained %}
-{{ verbatim(left_by_others()) }}
-{% endif %}
+{% if trained %}
 
 ## Results
 {% for table in tables %}
@@ -100,9 +99,8 @@ Of variants, nothing: the suite compares none.
 {{ caption }}
 {% endfor %}
 {% endif %}
-{% if more and trained %}
-{{ verbatim(left_by_others()) }}
 {% endif %}
+{{ verbatim(left_by_others()) }}
 
 ## How it was made
 {% for what, value in surroundings.items() %}
@@ -128,7 +126,7 @@ class Markdown(str):
 def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: Sequence[Section] = ()) -> str:
     """README.md with the tables, the plots of these names, and ``more`` sections that other commands left.
 
-    Those come first where nothing is trained.
+    Where nothing is trained they are all that is shown of results.
     """
     environment = jinja2.Environment(
         finalize=lambda value: value if isinstance(value, Markdown) else markdown(str(value)),
@@ -149,7 +147,7 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: 
         said={column: list(map(Markdown, told)) for column, told in sentences.sentences(scores).items()},
         failures=_failures(scores),
         plots={Markdown(name): caption for name, caption in captions(plots).items()},
-        trained=bool(scores.records),
+        trained=scores.is_trained,
         more=[section for section in more if section.markdown],
         verbatim=Markdown,
         surroundings=sentences.surroundings(scores),

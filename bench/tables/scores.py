@@ -56,12 +56,19 @@ class Scores:
         self.plan, self.choice = plan, choice
         planned, records = {id for cell in plan.cells for id in cell.ids}, list(records)
         self.records = {record.id: record for record in records if record.kind == "train" and record.id in planned}
+        self.others = [record for record in records if record.id not in self.records]
+        """What else is recorded of the suite: profiles, and runs of a search."""
         self.profiles = [
             record
-            for record in records
+            for record in self.others
             if record.kind == "profile" and record.status == "done" and record.run.id in planned
         ]
         """What was measured of its networks' times and memory, where the records hold any."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is anything to show of the plan's runs; not where only profiles or a search are recorded."""
+        return bool(self.records) or not self.others
 
     @cached_property
     def split(self) -> str:

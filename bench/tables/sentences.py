@@ -91,16 +91,29 @@ def shown(scores: Scores) -> str:
 
 
 def commands(scores: Scores) -> list[str]:
-    """What makes the records and the report, to be typed; with the choice of what is shown, where it is not the default."""
+    """What makes the records and the report, to be typed; with the choice of what is shown, where it is not the default.
+
+    Of profiles and searches without their options, which stand in what those left.
+    """
     file = shlex.quote(f"suites/{scores.plan.name}.yaml")
     chosen = {"--metric": scores.choice.metric, "--aggregate": scores.choice.aggregate, "--split": scores.split}
     options = "".join(f" {option} {value}" for option, value in chosen.items() if value) if scores.place else ""
-    return [f"bench run {file}", f"bench report {file}{options}"]
+    kinds = {record.kind for record in scores.others}
+    made = [command for kind, command in {"train": "tune", "profile": "profile"}.items() if kind in kinds]
+    return [
+        *([f"bench run {file}"] if scores.is_trained else []),
+        *(f"bench {command} {file}" for command in made),
+        f"bench report {file}{options}",
+    ]
 
 
 def progress(scores: Scores) -> str:
     """``142 of 144 runs done, 2 failed``: each run once, however many cells share it."""
     planned = {id for cell in scores.plan.cells for id in cell.ids}
+    if not scores.is_trained:
+        kinds = Counter("profiles" if record.kind == "profile" else "runs of a search" for record in scores.others)
+        recorded = " and ".join(f"{n} {kind}" for kind, n in kinds.items())
+        return f"{recorded}; none of the suite's own {len(planned)} runs"
     done = sum(record.status == "done" for record in scores.records.values())
     failed, missing = len(scores.records) - done, len(planned) - len(scores.records)
     parts = [f"{done} of {len(planned)} runs done", *([f"{failed} failed"] if failed else [])]
@@ -132,7 +145,8 @@ def _facts(environments: list[Environment]) -> dict[str, Counter[str]]:
 
 def surroundings(scores: Scores) -> dict[str, str]:
     """What the numbers were measured on: what → its value, or its values."""
-    return facts(record.environment for record in scores.records.values())
+    records = scores.records.values() if scores.is_trained else scores.others
+    return facts(record.environment for record in records)
 
 
 def facts(environments: Iterable[Environment]) -> dict[str, str]:

@@ -196,7 +196,8 @@ def test_a_row_that_is_wrong_is_found(wave: Checked) -> None:
 def test_resupnet(resupnet: Checked) -> None:
     found = verdicts(resupnet)
     assert {name for name, verdict in found.items() if verdict == CONTRADICTED} == {
-        "RUN-031", "RUN-033", "RUN-034", "RUN-036", "RUN-038", "RUN-044", "RUN-047"
+        "RUN-030", "RUN-031", "RUN-033", "RUN-034", "RUN-036", "RUN-038", "RUN-044", "RUN-047", "RUN-132", "RUN-133",
+        "RUN-142", "RUN-143",
     }  # fmt: skip
     assert {name for name, verdict in found.items() if verdict == NOT_ENOUGH} == {"RUN-085", "RUN-111", "RUN-115"}
     assert {name for name, verdict in found.items() if verdict == ROUNDS} == {

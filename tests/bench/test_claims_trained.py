@@ -108,7 +108,7 @@ def test_by_the_records_of_the_suite_that_settles_it(folder: Path) -> None:
     assert found["T-4"][0] is None
     assert found["T-5"][0] == 0.001
     assert found["T-6"][2] == "settled by: bench run suites/toy.yaml"
-    assert found["T-8"][2].startswith("1 reproduced, 1 differs; reproduced B over A on digits")
+    assert found["T-8"][2].startswith("1 reproduced, 1 differs; reproduced B over A, relative, on digits")
     assert found["T-9"][0] == pytest.approx(100 * 0.05 / (0.9 + 0.001 * 7 / 8))  # in the statement's unit
     assert found["T-11"][2] == "there is no such data"
 

@@ -288,6 +288,10 @@ def test_counts_compared_between_networks():
     assert wavpool.equal_counts((lenet, resnet), (61_706, 11_689_512)).holds
     assert wavpool.equal_counts((lenet, resnet), (61_706, 11_689_513)).computed == "1 of 2 values agree"
     assert wavpool.trainable(network("wavpool_documented", "WavPool, CIFAR-10, naive")) == 6100
+    nodes = {
+        kind: wavpool.dense_nodes(network("wavpool_documented", f"{kind}, MNIST, naive")) for kind in ("WavPool", "MLP")
+    }
+    assert nodes == {"WavPool": 3 * (66 + 88 + 132 + 264), "MLP": 264}
 
 
 def test_which_normalisation_stands_where():

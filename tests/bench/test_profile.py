@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,18 @@ def test_memory_is_measured_and_foreseen(profiled: Profiled) -> None:
         assert used["predicted_bytes"] == pytest.approx(used["peak_bytes"], rel=0.15)
         assert used["activation_bytes"] < used["peak_bytes"] < used["resident_bytes"]
         assert used["process_bytes"] < used["resident_bytes"]
+
+
+def test_where_nothing_is_trained_no_table_of_scores_is_shown(profiled: Profiled) -> None:
+    readme = (profiled.folder / "README.md").read_text()
+    assert "\n4 profiles; none of the suite's own 2 runs.\n" in readme
+    assert "## Results" not in readme
+    assert "## What can be said" not in readme
+    assert "\nbench profile suites/costs.yaml\nbench report suites/costs.yaml\n" in readme
+    assert re.search(r"^- devices: cpu, .+, \d+ cores$", readme, re.MULTILINE)
+    page = (profiled.folder / "report.html").read_text()
+    assert ">Results</h2>" not in page
+    assert ">Networks</h2>" in page
 
 
 def test_what_is_recorded_is_not_measured_again(suite: Suite, profiled: Profiled) -> None:

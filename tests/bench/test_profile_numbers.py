@@ -244,6 +244,8 @@ def test_a_profile_of_another_machine_or_torch_says_nothing_of_here() -> None:
         ("CPU i7-10700K", "Intel(R) Xeon(R) Processor, 4 cores", False),
         ("TPU v4", "NVIDIA H100", False),
         ("a modern GPU", "NVIDIA H100", False),
+        ("a GPU of 4 GB", "Some processor, 4 cores", False),  # an amount of memory is no model
+        ("RTX 3060, 12 GB", "NVIDIA GeForce RTX 3060", True),
     ],
 )
 def test_hardware_is_the_same_where_its_model_is(on: str, name: str, same: bool) -> None:
@@ -272,8 +274,11 @@ def figure(**fields: object) -> Hardware:
         ({"on": "processor 4", "value": 50.0}, "differs"),
         ({"on": "processor 4", "value": 90.0, "margin": 0.105}, "inconclusive"),
         ({"batch": 2}, "not measured"),
-        ({"on": "RTX 3060", "over": {"variant": "b"}, "value": 0.5}, "reproduced"),  # a ratio is judged anywhere
-        ({"on": "RTX 3060", "over": {"variant": "b"}, "value": (1.5, 2)}, "differs"),
+        ({"on": "a machine", "over": {"variant": "b"}, "value": 0.5}, "reproduced (other hardware)"),  # it may be another
+        ({"on": "a machine", "over": {"variant": "b"}, "value": (1.5, 2)}, "differs (other hardware)"),
+        ({"on": "CPU i7", "over": {"variant": "b"}, "value": 0.5}, "reproduced"),  # a ratio is judged on all of the kind
+        ({"on": "GPUs and CPUs", "over": {"variant": "b"}, "value": (1.5, 2)}, "differs"),
+        ({"on": "GPU RTX 3060", "over": {"variant": "b"}, "value": 0.5}, "other hardware"),
         ({"over": {"precision": "bf16"}}, "not measured"),
         ({"quantity": "images_per_s", "value": (9, 11), "on": "processor 4"}, "reproduced"),
         ({"quantity": "peak_memory_gb", "value": 2.5, "on": "processor 4"}, "reproduced"),
@@ -284,7 +289,7 @@ def test_verdicts_of_documented_figures(fields: dict[str, object], verdict: str)
     ours, cell = profile_record("a", [0.098, 0.099, 0.1, 0.1, 0.1, 0.101, 0.102], Setting(mode="inference"))
     theirs, other = profile_record("b", [0.2] * 7, Setting(mode="inference"))
     (found,) = beside([figure(**fields)], [ours, theirs], {ours.run.id: cell, theirs.run.id: other})
-    assert found.verdict == verdict
+    assert found.said == verdict
     assert (found.measured is None) == (verdict == "not measured")
     assert found.measured is None or "Some processor" in found.here
 

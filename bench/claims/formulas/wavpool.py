@@ -103,6 +103,13 @@ def trainable(network: Network) -> int:
 
 
 @quantity
+def dense_nodes(network: Network) -> int:
+    """Outputs of all dense layers before the one that reads the answer off."""
+    *hidden, _ = (layer.out_features for layer in network.module.modules() if isinstance(layer, nn.Linear))
+    return sum(hidden)
+
+
+@quantity
 def equal_counts(networks: tuple[Network, ...], recorded: tuple[int, ...]) -> Finding:
     """Whether each network has the number of parameters that is recorded of it."""
     refuted = [
