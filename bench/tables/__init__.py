@@ -23,7 +23,7 @@ LEGEND = (
     f"Mean ± half-width of its 95 % interval (Student t below 30 runs, BCa bootstrap from there on), n runs. {BEST} is the best "
     f"mean of a column; {TIED} cannot be told from it: the interval of their paired difference, at 95 % for all pairs of "
     "the column's variants together (Bonferroni), holds 0. Δ is the mean paired difference by seed to the variant named under "
-    "“against”, with its 95 % interval and the p of an exact sign-flip test (Wilcoxon beyond 16 pairs), adjusted by Holm "
+    "“against”, with its 95 % interval and the p of an exact sign-flip test (100,000 draws beyond 16 pairs), adjusted by Holm "
     "within the column; of crossed seeds interval and p are Student's t on the variance that each source adds; "
     "“n too small” stands where so few pairs cannot give a p below 0.05 whatever the difference. "
     "MACs are of one example's forward pass; training time and peak memory are medians over runs."

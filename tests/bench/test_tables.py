@@ -80,6 +80,15 @@ def test_where_less_is_better() -> None:
     assert rows_of(plan, records)["conv"]["best"]
 
 
+def test_one_collapsed_run_makes_no_verdict_against_its_mean() -> None:
+    """Nineteen pairs are a little better, one is far worse: neither is shown of the mean."""
+    scores = np.linspace(0.85, 0.95, 20)
+    gains = np.array([*np.linspace(0.010, 0.019, 19), -0.85])
+    row = rows_of(*scored({"conv": [*scores], "residual": [*(scores + gains)]}))["residual"]
+    assert row["difference_low"] < row["difference"] < 0 < row["difference_high"]
+    assert (row["p_adjusted"], row["verdict"]) == (1.0, "")
+
+
 def test_holm_within_one_column_and_too_small_n() -> None:
     others = {f"v{i}": [*np.array(BETTER) + 0.01 * i] for i in range(5)}
     plan, records = scored({"conv": CONV, **others})
