@@ -126,6 +126,11 @@ class PlanCell(Model):
     network: str = ""
     """Which of the plan's networks it is."""
 
+    @property
+    def data_set(self) -> str:
+        """The name of the data set alone: cells of other options are of the same one."""
+        return self.data.partition(" (")[0]
+
 
 class Plan(Model):
     """A suite, expanded."""

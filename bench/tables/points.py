@@ -41,7 +41,7 @@ class Points(Scores):
 
     def _cell(self, cell: PlanCell, points: int) -> PlanCell:
         numbers = tuple(Seed(init=i, data=i) for i in range(points))
-        update = {"grid": self._rest(cell), "seeds": numbers, "ids": (), "data": cell.data.partition(" (")[0]}
+        update = {"grid": self._rest(cell), "seeds": numbers, "ids": (), "data": cell.data_set}
         return cell.model_copy(update=update)
 
     def _rest(self, cell: PlanCell) -> dict[str, Any]:

@@ -13,16 +13,18 @@ from bench.task import TASKS
 from bench.text import fixed, p_text
 
 RANKS_LEGEND = (
-    "Mean rank over data sets, 1 is the best; a data set counts once, by the mean over its grid points, and only where every "
-    "variant has a score. Variants differ at 0.05 where their mean ranks lie the critical difference or more apart (Nemenyi)."
+    "Mean rank over data sets, 1 is the best; a data set counts once, by the mean over its options and grid points, and only "
+    "where every variant has a score. Variants differ at 0.05 where their mean ranks lie the critical difference or more apart "
+    "(Nemenyi)."
 )
 
 
 def ranking_of(scores: Scores) -> Ranking:
     """Friedman's and Nemenyi's tests of all variants over the data sets, each by its own metric and direction."""
-    by_data: dict[str, list[list[float]]] = {}
+    by_data: dict[tuple[str, str], list[list[float]]] = {}  # with the task: a mean over two metrics would be of neither
     for column in scores.columns:
-        by_data.setdefault(next(iter(column.cells.values())).data, []).append(_upwards(scores, column))
+        data_set = next(iter(column.cells.values())).data_set
+        by_data.setdefault((data_set, column.task), []).append(_upwards(scores, column))
     rows = [np.mean(points, axis=0) for points in by_data.values()]
     return stats.ranking(np.reshape(rows, (len(rows), len(scores.variants))))
 

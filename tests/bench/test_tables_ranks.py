@@ -8,7 +8,9 @@ from scipy import stats as scipy_stats
 
 from bench import stats
 from bench.runs import Seed
+from bench.suite import load_dict
 from bench.tables.parts import parts
+from bench.tables.points import Points
 from bench.tables.ranks import ranking_of, ranks_sentence, ranks_table
 from bench.tables.scores import Scores
 from bench.tables.sources import sources_table
@@ -52,6 +54,33 @@ def test_the_tests_against_scipy_and_scikit_posthocs(points: int) -> None:
     assert f"over 6 data sets: {p_text(ranking.p)}; critical difference of mean ranks (0.05) 1.91" in ranks_sentence(
         scores
     )
+
+
+def test_options_of_one_data_set_are_no_further_data_sets() -> None:
+    network = {"block": "encoder", "widths": [4], "stage": {"block": "conv"}}
+    suite = load_dict({
+        "base": {"data": {"name": "tumour_phantom"}, "network": network, "budget": {"epochs": 1}},
+        "variants": {"a": {}, "b": {"recipe.lr": 0.1}, "c": {"recipe.lr": 0.2}},
+        "grid": {"data.noise": [0.1, 0.2, 0.3, 0.4, 0.5]},
+    })  # fmt: skip
+    records = [record_of(run, {"dice": run.recipe.lr - run.data["noise"]}) for run in suite.runs()]
+    scores = Scores(suite.plan(), records)
+    assert len({cell.data for cell in scores.plan.cells}) == 5
+    assert ranks_sentence(scores) == "No Friedman test: 1 of 1 data sets with a score of every variant (needs 5)."
+    (axis,) = suite.grid
+    (points,) = Points(scores, axis).columns
+    assert {cell.data for cell in points.cells.values()} == {"tumour_phantom"}
+
+
+def test_two_tasks_on_one_data_set_are_not_averaged() -> None:
+    """The best accuracy and the worst distance: one mean of both would rank the variants by the distance alone."""
+    cells, records = [], []
+    for task, metric, scores in (("classification", "accuracy", [0.9, 0.5]), ("regression", "distance", [9.0, 5.0])):
+        for variant, score in zip("ab", scores, strict=True):
+            run = run_of(variant, "digits", 0, task=task)
+            cells.append(cell_of(variant, None, [run], data=f"digits (target={task})", task=task))
+            records.append(record_of(run, {metric: score}))
+    assert ranking_of(Scores(plan_of(cells), records)).mean_ranks.tolist() == [1.5, 1.5]
 
 
 def test_too_few_data_sets_are_one_sentence() -> None:
