@@ -16,7 +16,7 @@ from bench.runs import RunRecord
 from bench.store import Store
 from bench.suite import load
 from bench.suite.plan import Plan
-from bench.tables.documented import Documented, documented, on_other_data
+from bench.tables.documented import Documented, documented
 from bench.tables.optima import Optimum, optima, shown
 from bench.tables.scores import Scores
 
@@ -105,7 +105,7 @@ def _value(stated: Documented) -> Comparison:
 
 
 def _optimum(optimum: Optimum) -> Comparison:
-    other = " (other data)" if on_other_data(optimum.claim, optimum.data) else ""
+    other = " (other data)" if optimum.other_data else ""
     found = optimum.found if isinstance(optimum.found, int | float) else shown(optimum.found)
     places = ", ".join(shown(place.value) for place in optimum.places if len(place.scores))
-    return Comparison(f"{optimum.verdict}{other}", found, f"on {optimum.data}: the best mean of {places}")
+    return Comparison(f"{optimum.verdict}{other}", found, f"on {optimum.where}: the best mean of {places}")

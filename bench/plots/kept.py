@@ -37,11 +37,7 @@ def kept(scores: Scores, column: Column, folder: Path) -> dict[str, Kept]:
 
 def pictured(scores: Scores) -> list[Column]:
     """The columns whose examples are drawn: the first ones, without the points of a sweep around them."""
-    return [
-        column
-        for column in scores.columns
-        if not any(cell.grid.keys() & cell.sweep.keys() for cell in column.cells.values())
-    ][:COLUMNS]
+    return [column for column in scores.columns if not any(cell.moved for cell in column.cells.values())][:COLUMNS]
 
 
 def files(scores: Scores, folder: Path) -> Iterator[Path]:

@@ -1,15 +1,16 @@
 """Sweeps: the score along each axis that a suite varies one thing at a time on, and where a document has its optimum."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench import stats
 from bench.plots.style import facets, looks
 from bench.suite.plan import PlanCell
-from bench.tables.optima import elsewhere, order, shown
+from bench.tables.documented import holds_at
+from bench.tables.optima import shown
 from bench.tables.scores import Scores, short_label
+from bench.tables.sweeps import Line, lines
 from bench.task import TASKS
 
 if TYPE_CHECKING:
@@ -17,57 +18,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Line:
-    """The cells of one variant along one axis of the sweep."""
-
-    variant: str
-    axis: str
-    where: str
-    """Data set and grid point."""
-    cells: tuple[PlanCell, ...]
-
-
 def sweep_curves(scores: Scores) -> "Figure | None":
     """A panel for each variant and axis: single runs, means with 95 % intervals; a dashed line at the documented optimum."""
-    lines = [line for line in _lines(scores) if any(len(_values(scores, cell)) for cell in line.cells)]
-    if not lines:
+    drawn = [line for line in lines(_cells(scores)) if any(len(_values(scores, cell)) for cell in line.cells)]
+    if not drawn:
         return None
-    variants, places = ({getattr(line, field) for line in lines} for field in ("variant", "where"))
-    titles = [
-        ": ".join(
-            [*([line.variant] if len(variants) > 1 else []), *([line.where] if len(places) > 1 else []), line.axis]
-        )
-        for line in lines
-    ]
-    figure, axes = facets(titles)
-    for ax, line in zip(axes, lines, strict=True):
+    figure, axes = facets(_titles(drawn))
+    for ax, line in zip(axes, drawn, strict=True):
         _draw(ax, scores, line)
     return figure
 
 
-def _lines(scores: Scores) -> list[Line]:
-    """Around each cell that a sweep varies, one line an axis on which it has other points."""
-    swept = [cell for cell in scores.plan.cells if cell.sweep and scores.metric(cell.task) in TASKS[cell.task].metrics]
-    lines = []
-    for base in [cell for cell in swept if not cell.grid.keys() & cell.sweep.keys()]:
-        for axis in base.sweep:
-            around = [
-                cell
-                for cell in swept
-                if (cell.variant, cell.data, _grid(cell)) == (base.variant, base.data, _grid(base))
-                and axis in cell.sweep
-                and elsewhere(cell, axis) == elsewhere(base, axis)
+def _titles(drawn: list[Line]) -> list[str]:
+    """Variant, data set with grid point, and axis; without the first or second where all panels have the same."""
+    variants, places = {line.base.variant for line in drawn}, {short_label(line.base) for line in drawn}
+    return [
+        ": ".join(
+            [
+                *([line.base.variant] if len(variants) > 1 else []),
+                *([short_label(line.base)] if len(places) > 1 else []),
+                line.axis,
             ]
-            if len(around) > 1:
-                ordered = sorted(around, key=lambda cell: order(cell.sweep[axis]))
-                lines.append(Line(base.variant, axis, short_label(base), tuple(ordered)))
-    return lines
+        )
+        for line in drawn
+    ]
 
 
-def _grid(cell: PlanCell) -> dict[str, Any]:
-    """Where a cell is on the axes of the grid proper."""
-    return {axis: point for axis, point in cell.grid.items() if axis not in cell.sweep}
+def _cells(scores: Scores) -> list[PlanCell]:
+    """Those that have the metric that is shown."""
+    return [cell for cell in scores.plan.cells if scores.metric(cell.task) in TASKS[cell.task].metrics]
 
 
 def _values(scores: Scores, cell: PlanCell) -> stats.Array:
@@ -75,7 +54,7 @@ def _values(scores: Scores, cell: PlanCell) -> stats.Array:
 
 
 def _draw(ax: "Axes", scores: Scores, line: Line) -> None:
-    look, means, ends = looks(scores.variants)[line.variant], [], []
+    look, means, ends = looks(scores.variants)[line.base.variant], [], []
     for position, cell in enumerate(line.cells):
         values = _values(scores, cell)
         means.append(float(stats.mean(values)))
@@ -87,13 +66,15 @@ def _draw(ax: "Axes", scores: Scores, line: Line) -> None:
     _documented(ax, scores, line)
     ax.set_xlim(-0.4, len(means) - 0.6)
     ax.set_xticks(positions, [shown(cell.sweep[line.axis]) for cell in line.cells])
-    ax.set_ylabel(scores.label(line.cells[0].task))
+    ax.set_ylabel(scores.label(line.base.task))
 
 
 def _documented(ax: "Axes", scores: Scores, line: Line) -> None:
     """A dashed line at each place where a document has the optimum, once."""
     places = [cell.sweep[line.axis] for cell in line.cells]
-    claims = [claim for claim in scores.plan.claims if claim.variant == line.variant]
+    claims = [
+        claim for claim in scores.plan.claims if claim.variant == line.base.variant and holds_at(claim, line.base)
+    ]
     optima = [claim.optimum[line.axis] for claim in claims if claim.optimum and line.axis in claim.optimum]
     for at in sorted({places.index(optimum) for optimum in optima if optimum in places}):
         ax.axvline(at, color="#666666", linestyle=(0, (4, 2)), linewidth=1)

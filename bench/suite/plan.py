@@ -127,6 +127,11 @@ class PlanCell(Model):
     """Which of the plan's networks it is."""
 
     @property
+    def moved(self) -> set[str]:
+        """The axis of the sweep that it changes; none where it is a base, which the sweep varies around."""
+        return self.grid.keys() & self.sweep.keys()
+
+    @property
     def data_set(self) -> str:
         """The name of the data set alone: cells of other options are of the same one."""
         return self.data.partition(" (")[0]

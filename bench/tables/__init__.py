@@ -80,7 +80,7 @@ def _transposed(scores: Scores, rows: Sequence[Row]) -> Table:
 def _base(column: Column) -> Iterator[str]:
     """What a sweep varies around, where the column is it: the other columns only say what they change."""
     cell = next(iter(column.cells.values()))
-    if cell.sweep and not cell.grid.keys() & cell.sweep.keys():
+    if cell.sweep and not cell.moved:
         around = [f"{axis.rpartition('.')[2]} {point}" for axis, point in cell.sweep.items()]
         yield f"base: {', '.join(around)}"
 

@@ -84,9 +84,13 @@ def _documented(scores: Scores, claims: list[Claim]) -> Iterator[Documented]:
 def _holds(claim: Claim, column: Column) -> bool:
     if claim.metric not in TASKS[column.task].metrics or not column.cells.keys() >= set(claim.variants):
         return False
-    cell = column.cells[claim.variants[0]]
-    place, moved = {**cell.sweep, **cell.grid}, cell.grid.keys() & cell.sweep.keys()
-    return moved <= claim.grid.keys() and all(
+    return holds_at(claim, column.cells[claim.variants[0]])
+
+
+def holds_at(claim: Claim, cell: PlanCell) -> bool:
+    """Whether a cell is where a claim holds: at the points of its grid, and at the base of a sweep where it names no other."""
+    place = {**cell.sweep, **cell.grid}
+    return cell.moved <= claim.grid.keys() and all(
         axis in place and place[axis] == point for axis, point in claim.grid.items()
     )
 

@@ -7,9 +7,10 @@ from typing import Any
 from bench import stats
 from bench.stats import Array, Interval
 from bench.suite.plan import Claim, PlanCell
-from bench.tables.documented import on_other_data
+from bench.tables.documented import holds_at, on_other_data
 from bench.tables.layout import Entry, Table, entries
-from bench.tables.scores import Scores, seed_pairs
+from bench.tables.scores import Scores, seed_pairs, short_label
+from bench.tables.sweeps import Line, lines
 from bench.task import TASKS, Metric
 from bench.text import decimals, estimate, fixed, signed
 from bench.verdict import judge_optimum
@@ -32,14 +33,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Optimum:
-    """A claim about an optimum, judged."""
+    """A claim about an optimum, judged around one base of the sweep."""
 
     claim: Claim
-    axis: str
-    documented: Any
+    line: Line
+    centre: PlanCell
+    """The cell at the documented place."""
     metric: Metric
     places: tuple[Place, ...]
-    data: str
+
+    @property
+    def documented(self) -> Any:
+        """Where on the axis the document has its optimum."""
+        return self.centre.sweep[self.line.axis]
+
+    @property
+    def where(self) -> str:
+        """Data set and grid point."""
+        return short_label(self.line.base)
+
+    @property
+    def other_data(self) -> bool:
+        """Whether the document measured on other data."""
+        return on_other_data(self.claim, self.centre.data)
 
     @property
     def found(self) -> Any:
@@ -56,45 +72,37 @@ class Optimum:
 
 
 def optima(scores: Scores) -> Iterator[Optimum]:
-    """Each claim of the plan about an optimum, with the points of its axis around the claim's own."""
+    """Each claim of the plan about an optimum, around each base of the sweep where it holds."""
     for claim in scores.claims:
-        for axis, documented in (claim.optimum or {}).items():
-            cells = [cell for cell in scores.plan.cells if cell.variant == claim.variant and axis in cell.sweep]
-            centre = next((cell for cell in cells if cell.sweep[axis] == documented and _base(cell)), None)
-            centre = centre or next((cell for cell in cells if cell.sweep[axis] == documented), None)
-            if centre is not None:
-                line = [cell for cell in cells if elsewhere(cell, axis) == elsewhere(centre, axis)]
-                info = TASKS[centre.task].metrics[claim.metric]
-                places = tuple(_places(scores, line, centre, axis, claim.metric))
-                yield Optimum(claim, axis, documented, info, places, centre.data)
+        for line in lines(_cells(scores, claim)):
+            if line.axis in (claim.optimum or {}) and holds_at(claim, line.base):
+                yield from _judged(scores, claim, line)
 
 
-def _base(cell: PlanCell) -> bool:
-    """Whether a cell is the one that the sweep varies around."""
-    return not cell.grid.keys() & cell.sweep.keys()
+def _cells(scores: Scores, claim: Claim) -> list[PlanCell]:
+    """Those of the claim's variant that have its metric."""
+    cells = [cell for cell in scores.plan.cells if cell.variant == claim.variant]
+    return [cell for cell in cells if claim.metric in TASKS[cell.task].metrics]
 
 
-def elsewhere(cell: PlanCell, axis: str) -> dict[str, Any]:
-    """Where a cell is on the other axes of the sweep."""
-    return {name: value for name, value in cell.sweep.items() if name != axis}
+def _judged(scores: Scores, claim: Claim, line: Line) -> Iterator[Optimum]:
+    """Nothing where the documented place is not on the line."""
+    for centre in line.cells:
+        if centre.sweep[line.axis] == (claim.optimum or {})[line.axis]:
+            places = tuple(_places(scores, line, centre, claim.metric))
+            yield Optimum(claim, line, centre, TASKS[centre.task].metrics[claim.metric], places)
 
 
-def _places(scores: Scores, line: list[PlanCell], centre: PlanCell, axis: str, metric: str) -> Iterator[Place]:
-    level = 1 - stats.ALPHA / max(len(line) - 1, 1)
+def _places(scores: Scores, line: Line, centre: PlanCell, metric: str) -> Iterator[Place]:
+    level = 1 - stats.ALPHA / (len(line.cells) - 1)
     at_centre = scores.by_seed(centre, metric)
-    for cell in sorted(line, key=lambda cell: order(cell.sweep[axis])):
+    for cell in line.cells:
         mine = scores.by_seed(cell, metric)
         shared = {seed: value for seed, value in mine.items() if seed in at_centre and cell is not centre}
         paired = [value - at_centre[seed] for seed, value in shared.items()]
         interval = stats.interval(paired, level, seeds=seed_pairs(shared))
-        place, values = cell.sweep[axis], scores.values(cell, metric)
+        place, values = cell.sweep[line.axis], scores.values(cell, metric)
         yield Place(place, values, float(stats.mean(paired)), interval, len(paired), scores.interval(cell, metric))
-
-
-def order(value: Any) -> tuple[bool, Any]:
-    """What the places of an axis are sorted by: numbers by size, lists by their first member, all else by its text."""
-    first = value[0] if isinstance(value, list) and value else value
-    return (False, first) if isinstance(first, int | float) else (True, str(value))
 
 
 OPTIMA_LEGEND = (
@@ -105,18 +113,19 @@ OPTIMA_LEGEND = (
 
 
 def optima_table(found: list[Optimum]) -> Table:
-    """A row a claim: the setting, where the document has its optimum, where ours is, the verdict, and every place."""
+    """A row a claim and base: the setting, where the document has its optimum, where ours is, the verdict, and every place."""
     header = entries("setting", "documented optimum", "best mean here", "verdict", "places")
-    return Table(header, tuple(_row(optimum) for optimum in found))
+    several = len({optimum.where for optimum in found}) > 1
+    return Table(header, tuple(_row(optimum, several) for optimum in found))
 
 
-def _row(optimum: Optimum) -> tuple[Entry, ...]:
-    where = f" (other data: {optimum.data})" if on_other_data(optimum.claim, optimum.data) else ""
+def _row(optimum: Optimum, several: bool) -> tuple[Entry, ...]:
+    other = f" (other data: {optimum.centre.data})" if optimum.other_data else ""
     return (
-        Entry((optimum.axis, optimum.claim.id)),
+        Entry((optimum.line.axis, *([f"on {optimum.where}"] if several else []), optimum.claim.id)),
         Entry((shown(optimum.documented), optimum.claim.source)),
         Entry((shown(optimum.found) if any(len(place.scores) for place in optimum.places) else "–",)),
-        Entry((f"{optimum.verdict}{where}",), strong=True),
+        Entry((f"{optimum.verdict}{other}",), strong=True),
         Entry(tuple(_place(place) for place in optimum.places)),
     )
 

@@ -23,8 +23,8 @@ def scores_of(sizes: tuple[int, ...] = (16,), claims: tuple[Claim, ...] = ()) ->
     return Scores(plan_of(cells, claims=claims), records)
 
 
-def claim(place: float) -> Claim:
-    return Claim(id=str(place), variant="a", metric="accuracy", optimum={AXIS: place}, data="d", source="s")
+def claim(place: float, **grid: int) -> Claim:
+    return Claim(id=str(place), variant="a", metric="accuracy", optimum={AXIS: place}, grid=grid, data="d", source="s")
 
 
 def test_places_are_in_order_and_grid_points_apart() -> None:
@@ -47,6 +47,24 @@ def test_each_documented_optimum_is_marked_once_and_inside(places, lines) -> Non
     assert drawn == lines
     inside = ax.get_window_extent()
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in (text.get_window_extent() for text in ax.texts))
+
+
+def test_a_documented_optimum_is_marked_where_the_claim_has_it() -> None:
+    with styled():
+        figure = plots.sweep_curves(scores_of(sizes=(16, 32), claims=(claim(2, size=32),)))
+    assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [[], ["documented"]]
+
+
+def test_options_of_the_data_are_an_axis_like_any_other() -> None:
+    cells, records = [], []
+    for noise in (0.1, 0.2):
+        run = run_of("a", "digits", 0, noise=noise)
+        grid = {"data.noise": noise} if noise != 0.1 else {}
+        cells.append(cell_of("a", None, [run], data=f"digits (noise={noise})", grid=grid, sweep={"data.noise": noise}))
+        records.append(record_of(run, {"accuracy": noise}))
+    with styled():
+        figure = plots.sweep_curves(Scores(plan_of(cells), records))
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.1", "0.2"]
 
 
 def test_no_sweep_is_no_plot() -> None:
