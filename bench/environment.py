@@ -31,6 +31,11 @@ class Environment(BaseModel):
     plugins: dict[str, str] = {}
     """File name → sha-256 of each plug-in file."""
 
+    @property
+    def device_kind(self) -> str:
+        """``cpu`` or ``cuda``: in which slot a run came to lie is the scheduler's choice, and no number depends on it."""
+        return self.device.partition(":")[0]
+
 
 def environment(device: str) -> Environment:
     """The Environment of this process on ``device`` (``cpu``, ``cuda:0`` …)."""

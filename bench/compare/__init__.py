@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bench import stats
 from bench.compare.changes import Change as Change
-from bench.compare.changes import as_shares, counted, paired
+from bench.compare.changes import as_shares, counted, machine, paired
 from bench.compare.profiles import profile_changes
 from bench.compare.sources import Results, results
 from bench.errors import UserError, nearest
@@ -118,5 +118,4 @@ def _measured(scores: Scores, cell: PlanCell, cost: str) -> dict[Seed, float]:
 
 
 def _machines(scores: Scores, cell: PlanCell) -> set[tuple[str, str, int]]:
-    """What times depend on: device, its name, and the threads of a run."""
-    return {(e.device, e.device_name, e.threads) for e in (record.environment for record in scores.done(cell))}
+    return {machine(record.environment) for record in scores.done(cell)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench import stats
+from bench.environment import Environment
 from bench.runs import Seed
 from bench.stats import ALPHA, Array
 from bench.tables.scores import seed_pairs
@@ -40,6 +41,11 @@ class Change:
     def worse(self) -> bool:
         """Whether a comparison should fail on it."""
         return self.word in ("worse", "lost", "gone")
+
+
+def machine(environment: Environment) -> tuple[str, str, int]:
+    """What times depend on: the kind of device, its name, and the threads of a run."""
+    return environment.device_kind, environment.device_name, environment.threads
 
 
 def paired(known: Change, ours: Mapping[Seed, float], theirs: Mapping[Seed, float], sign: int, margin: float) -> Change:

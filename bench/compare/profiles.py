@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.compare.changes import Change, as_shares, counted, paired
+from bench.compare.changes import Change, as_shares, counted, machine, paired
 from bench.compare.sources import Results
 from bench.runs import RunRecord, Seed
 from bench.suite.plan import PlanCell
@@ -45,7 +45,7 @@ def _changes(name: str, cell: PlanCell, before: RunRecord, after: RunRecord, mar
         yield replace(known, word="lost", note=f"measured in A, fails in B ({reason})")
         return
     change = as_shares(paired(known, _blocks(before), _blocks(after), 1, math.log1p(margin)), margin)
-    elsewhere = _machine(before) != _machine(after)
+    elsewhere = machine(before.environment) != machine(after.environment)
     yield replace(change, p=math.nan, word="not judged", note="on another machine: not judged") if elsewhere else change
     ours, theirs = (float(record.measured["memory"]["peak_bytes"]) for record in (before, after))
     yield counted(replace(known, quantity="peak memory of a step"), ours, theirs, margin)
@@ -58,8 +58,3 @@ def _blocks(record: RunRecord) -> dict[Seed, float]:
     logs = np.log(step_medians(record))
     means = [float(np.mean(block)) for block in np.array_split(logs, min(BLOCKS, len(logs)))]
     return {Seed(init=i, data=i): value for i, value in enumerate(means)}
-
-
-def _machine(record: RunRecord) -> tuple[str, str, int]:
-    environment = record.environment
-    return environment.device, environment.device_name, environment.threads

@@ -56,7 +56,7 @@ class Ceilings:
 
 
 def _file(where: Environment) -> Path:
-    key = json.dumps([where.device_name, where.device.partition(":")[0], where.threads, where.versions], sort_keys=True)
+    key = json.dumps([where.device_name, where.device_kind, where.threads, where.versions], sort_keys=True)
     return cache() / f"ceilings-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
 

@@ -133,7 +133,7 @@ def mixtures(scores: Scores) -> list[str]:
 def _facts(environments: list[Environment]) -> dict[str, Counter[str]]:
     """What → each of its values and how many runs have it; the device's slot does not matter, its kind and name do."""
     return {
-        "devices": Counter(f"{e.device.partition(':')[0]}, {e.device_name}" for e in environments),
+        "devices": Counter(f"{e.device_kind}, {e.device_name}" for e in environments),
         "thread counts": Counter(str(e.threads) for e in environments),
         "code versions": Counter(e.code for e in environments),
         "plug-ins": Counter(_versions({name: digest[:12] for name, digest in e.plugins.items()}) for e in environments),

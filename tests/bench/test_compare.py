@@ -122,6 +122,10 @@ def elsewhere(record: RunRecord) -> RunRecord:
     return slower(record).model_copy(update={"environment": ENVIRONMENT.model_copy(update={"device_name": "Other"})})
 
 
+def on(record: RunRecord, device: str) -> RunRecord:
+    return record.model_copy(update={"environment": ENVIRONMENT.model_copy(update={"device": device})})
+
+
 @pytest.mark.parametrize(
     ("alter", "quantity", "word", "loss"),
     [
@@ -138,6 +142,14 @@ def test_costs(alter: Callable[[RunRecord], RunRecord], quantity: str, word: str
     (found,) = [change for change in compare(a, b) if change.quantity == quantity]
     assert found.word == word
     assert found.loss == pytest.approx(loss)
+
+
+@pytest.mark.parametrize(("other", "word"), [("cuda:1", "worse"), ("cpu", "not judged")])
+def test_times_of_another_slot_of_the_same_kind_of_device_are_judged(other: str, word: str, tmp_path: Path) -> None:
+    plan, records = scored({"conv": CONV})
+    a = kept(tmp_path / "a", plan, change_of(records, lambda record: on(record, "cuda:0")))
+    b = kept(tmp_path / "b", plan, change_of(records, lambda record: slower(on(record, other))))
+    assert [change.word for change in compare(a, b) if change.quantity == "training time"] == [word]
 
 
 def test_false_alarms_over_all_cells_stay_below_five_percent() -> None:

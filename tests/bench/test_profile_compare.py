@@ -22,13 +22,14 @@ def kept(
     *,
     peak: float = 1e6,
     machine: str = "one",
+    device: str = "cuda:0",
     mode: str = "train",
     fails: bool = False,
 ) -> str:
     """A folder with a trained network, and its profile of 20 rounds around ``factor`` ms; None: there is none."""
     plan, records = scored({"conv": CONV})
     if factor is not None:
-        records = [*records, profiled(records[0], factor, peak, machine, mode, fails)]
+        records = [*records, profiled(records[0], factor, peak, machine, device, mode, fails)]
     folder.mkdir(parents=True)
     stored = plan_of(plan.cells).model_dump(mode="json")
     (folder / "plan.json").write_text(json.dumps({"made_from": "", "plan": stored}))
@@ -36,8 +37,11 @@ def kept(
     return str(folder)
 
 
-def profiled(trained: RunRecord, factor: float, peak: float, machine: str, mode: Any, fails: bool) -> RunRecord:
-    setting, where = Setting(mode=mode), ENVIRONMENT.model_copy(update={"device_name": machine})
+def profiled(
+    trained: RunRecord, factor: float, peak: float, machine: str, device: str, mode: Any, fails: bool
+) -> RunRecord:
+    setting = Setting(mode=mode)
+    where = ENVIRONMENT.model_copy(update={"device_name": machine, "device": device})
     first = RunRecord(
         id=setting.id(trained.run), kind="profile", run=trained.run, setting=setting, status="done", environment=where,
         measured={"memory": {"peak_bytes": peak}},
@@ -60,6 +64,10 @@ def words(changes: Sequence[Change]) -> dict[str, str]:
         ({"factor": 7.0, "peak": 0.5e6}, {"latency": "better", "peak memory of a step": "better"}),
         ({"factor": 10.1, "peak": 2e6}, {"latency": "equivalent", "peak memory of a step": "worse"}),
         ({"factor": 14.0, "machine": "another"}, {"latency": "not judged", "peak memory of a step": "identical"}),
+        (
+            {"factor": 14.0, "device": "cuda:1"},
+            {"latency": "worse", "peak memory of a step": "identical"},
+        ),  # another slot
         ({"factor": 10.1, "fails": True}, {"latency": "lost"}),
         ({"factor": 10.1, "mode": "inference"}, {}),  # another setting
         ({"factor": None}, {}),
