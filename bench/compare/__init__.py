@@ -6,6 +6,7 @@ over all cells of all suites and over scores and costs together, at 0.05. So a c
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from bench.compare.changes import as_shares, counted, machine, paired
 from bench.compare.profiles import profile_changes
 from bench.compare.sources import Results, results
 from bench.errors import UserError, nearest
-from bench.runs import Seed
+from bench.runs import RunRecord, Seed
 from bench.stats import ALPHA
 from bench.suite.plan import PlanCell
 from bench.tables.choice import Choice
@@ -96,15 +97,24 @@ def _cell(
 
 
 def _lost(change: Change, a: Scores, before: PlanCell, b: Scores, after: PlanCell) -> Change:
-    """A cell whose runs succeeded in A and do not in B is lost, whatever the rest of them scores."""
-    done = {seed for seed, record in a.runs(before).items() if record.status == "done"}
-    failed = [record for seed, record in b.runs(after).items() if seed in done and record.status == "failed"]
-    if not failed:
-        return change
-    reasons = ", ".join(sorted({record.error.reason for record in failed if record.error}))
-    return replace(
-        change, word="lost", p=math.nan, note=f"{len(failed)} of {len(done)} runs that were done fail in B ({reasons})"
-    )
+    """A cell is lost where a run that is done in A does not count in B, whatever the rest of it scores.
+
+    A seed that B does not plan is no loss, nor a run that has a score in neither.
+    """
+    done = [seed for seed, record in a.runs(before).items() if record.status == "done" and seed in after.seeds]
+    ours, theirs = a.by_seed(before, change.quantity), b.by_seed(after, change.quantity)
+    fates = Counter(_fate(b.runs(after).get(seed), seed in ours and seed not in theirs) for seed in done)
+    losses = [f"{n} of {len(done)} runs of A {fate}" for fate, n in fates.items() if fate]
+    return replace(change, word="lost", p=math.nan, note="; ".join(losses)) if losses else change
+
+
+def _fate(record: RunRecord | None, score_is_gone: bool) -> str:
+    """What keeps a run that is done in A from counting in B; empty where nothing does."""
+    if record is None:
+        return "are not recorded in B"
+    if record.status == "failed":
+        return f"fail in B ({record.error.reason if record.error else record.status})"
+    return "have no score in B" if score_is_gone else ""
 
 
 def _cost(scores: Scores, cell: PlanCell, cost: str) -> float:

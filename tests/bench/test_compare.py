@@ -102,8 +102,46 @@ def test_failed_gone_and_new_cells(tmp_path: Path) -> None:
     assert {variant: change.word for variant, change in found.items()} == {
         "conv": "identical", "residual": "lost", "mlp": "gone", "unet": "new",
     }  # fmt: skip
-    assert found["residual"].note == "1 of 8 runs that were done fail in B (diverged)"
+    assert found["residual"].note == "1 of 8 runs of A fail in B (diverged)"
     assert [found[v].worse for v in ("residual", "mlp", "unet")] == [True, True, False]
+
+
+def unscored(record: RunRecord) -> RunRecord:
+    """As it is recorded where the score was NaN."""
+    return record.model_copy(update={"metrics": {split: {"accuracy": None} for split in ("validation", "test")}})
+
+
+@pytest.mark.parametrize(
+    ("remains", "note"),
+    [
+        (lambda records: [], "8 of 8 runs of A are not recorded in B"),
+        (lambda records: records[1:], "1 of 8 runs of A are not recorded in B"),
+        (lambda records: [*records[:6], *map(unscored, records[6:])], "2 of 8 runs of A have no score in B"),
+        (
+            lambda records: [failed(records[0]), unscored(records[1]), *records[3:]],
+            "1 of 8 runs of A fail in B (diverged); 1 of 8 runs of A have no score in B; "
+            "1 of 8 runs of A are not recorded in B",
+        ),
+    ],
+    ids=["nothing ran", "one is missing", "scores were NaN", "all of these"],
+)
+def test_what_is_planned_and_has_no_score_any_more_is_lost(
+    remains: Callable[[list[RunRecord]], list[RunRecord]], note: str, tmp_path: Path
+) -> None:
+    plan, records = scored({"conv": CONV})
+    a, b = kept(tmp_path / "a", plan, records), kept(tmp_path / "b", plan, remains(records))
+    (found,) = [change for change in compare(a, b) if change.quantity == "accuracy"]
+    assert (found.word, found.note, found.worse) == ("lost", note, True)
+    assert main(["compare", a, b]) == 1
+    back = [change for change in compare(b, a) if change.quantity == "accuracy"]
+    assert not any(change.worse for change in back), "what is there again is no loss"
+
+
+def test_a_run_without_a_score_in_either_is_no_loss(tmp_path: Path) -> None:
+    plan, records = scored({"conv": CONV})
+    without = [*records[:7], unscored(records[7])]
+    a, b = kept(tmp_path / "a", plan, without), kept(tmp_path / "b", plan, without)
+    assert not any(change.worse for change in compare(a, b))
 
 
 def change_of(records: Sequence[RunRecord], alter: Callable[[RunRecord], RunRecord]) -> list[RunRecord]:
