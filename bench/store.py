@@ -33,6 +33,11 @@ class Store:
         self.packed = folder / PACKED
         self._descriptor: int | None = None
 
+    @property
+    def has_records(self) -> bool:
+        """Whether anything is recorded here, packed or not; reads no record."""
+        return any(file.is_file() and file.stat().st_size for file in (self.packed, self.file))
+
     def records(self) -> list[RunRecord]:
         """The latest record of each run and kind, in the order in which they first came: a retry supersedes a failure.
 
@@ -47,7 +52,7 @@ class Store:
         return list(latest.values())
 
     def pack(self, say: Callable[[str], None]) -> tuple[int, int]:
-        """Moves every line to the packed file: how many bytes there were, and how many there are.
+        """Moves every line to the packed file, which alone is left: how many bytes there were, and how many there are.
 
         ``say``: as of ``lock``. Whatever stops it, no record is lost. Raises ``StoreError``.
         """
@@ -84,7 +89,7 @@ class Store:
     def lock(self, say: Callable[[str], None]) -> Iterator[None]:
         """Makes this process the only writer of the suite, waits for another to end, and repairs a torn last line.
 
-        ``say`` is told of either. A process that dies, in whatever way, gives its lock back.
+        ``say`` is told of either. A process that dies, in whatever way, gives its lock back. A file without a line is not left.
         """
         assert self._descriptor is None, "the lock is held already"
         with contextlib.ExitStack() as stack:
@@ -94,13 +99,19 @@ class Store:
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
             except OSError as error:
                 raise _cannot("write", self.folder, error) from error
-            stack.callback(os.close, descriptor)
+            stack.callback(self._remove_if_empty)
+            stack.callback(os.close, descriptor)  # before it: some systems remove no open file
             self._repair(descriptor, say)
             self._descriptor = descriptor
             try:
                 yield
             finally:
                 self._descriptor = None
+
+    def _remove_if_empty(self) -> None:
+        with contextlib.suppress(OSError):  # an empty file does no harm
+            if not self.file.stat().st_size:
+                self.file.unlink()
 
     def _exclusive(self, say: Callable[[str], None]) -> contextlib.AbstractContextManager[object]:
         """The folder's lock, taken, as a context that gives it back."""
@@ -146,6 +157,11 @@ class Store:
             raise StoreError(
                 f"{self.packed}: not a whole xz file ({error}); fetch it again from where it came"
             ) from error
+
+
+def stores(folder: Path) -> list[Store]:
+    """The stores in a results folder that have records, by name."""
+    return [store for path in sorted(folder.glob("*")) if (store := Store(path)).has_records]
 
 
 def _parse(line: bytes, file: Path, number: int) -> RunRecord:

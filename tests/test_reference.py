@@ -12,14 +12,14 @@ from bench.api import Job
 from bench.profile import profiled
 from bench.profile.tables import frame
 from bench.progress import View
-from bench.store import PACKED, RECORDS, Store
+from bench.store import PACKED, RECORDS, Store, stores
 from bench.tables import LEGEND, comparison_tables
 from bench.tables.scores import Scores
 from bench.tune import tune
 from bench.tune.tables import confirmed_frame, trials_frame
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = sorted(path.parent for path in (ROOT / "results" / "reference").glob(f"*/{RECORDS}"))
+FOLDERS = [store.folder for store in stores(ROOT / "results" / "reference")]
 SEARCHES = [folder for folder in FOLDERS if (folder / "tune").exists()]
 
 

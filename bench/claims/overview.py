@@ -8,7 +8,7 @@ from bench import plans
 from bench.claims import page
 from bench.claims.judging import Checked, Judged
 from bench.runs import RunRecord
-from bench.store import RECORDS, Store, write_if_changed
+from bench.store import stores, write_if_changed
 from bench.tables.layout import Entry, Table, entries
 from bench.text import count, duration, markdown
 
@@ -82,7 +82,7 @@ def _anchor(title: str) -> str:
 
 def _suites(folder: Path) -> Table:
     """A row a suite with records: its runs, what they took, and on and by what."""
-    found = {path.parent.name: Store(path.parent).records() for path in sorted(folder.glob(f"*/{RECORDS}"))}
+    found = {store.folder.name: store.records() for store in stores(folder)}
     header = entries("suite", "runs", "training time", "profiles", "device", "code")
     rows = tuple(_suite_row(name, records, _planned(folder / name)) for name, records in found.items() if records)
     return Table(header, rows)

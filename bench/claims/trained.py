@@ -32,7 +32,7 @@ def from_records(results: Path) -> Callable[[Statement], Comparison | None]:
     @functools.cache
     def recorded(suite: str) -> list[tuple[Path, list[RunRecord]]]:
         stores = map(Store, (results / suite, results / "reference" / suite))
-        return [(store.folder, store.records()) for store in stores if store.file.is_file()]
+        return [(store.folder, store.records()) for store in stores if store.has_records]
 
     @functools.cache
     def judged(suite: str) -> dict[str, Comparison]:

@@ -29,7 +29,7 @@ from bench.claims.verdicts import (
     TRAINING,
 )
 from bench.errors import SuiteError, UserError
-from bench.store import Store
+from bench.store import Store, stores
 
 KEYS = ["id", "document", "section", "kind", "documented", "computed", "unit", "verdict", "note"]
 COUNTS = {
@@ -105,8 +105,10 @@ def _check_overview(folder: Path, found: list[Checked]) -> None:
         assert (folder / target).exists(), target
     headings = set(re.findall(r"^## (.*)$", (folder / "documents" / "README.md").read_text("utf-8"), re.M))
     assert len(set(re.findall(r"documents/README.md#(\S+)\)", text))) == len(found) <= len(headings)
-    for suite in folder.glob("*/records.jsonl"):
-        assert f"[{suite.parent.name.replace('_', chr(92) + '_')}]({suite.parent.name}/README.md)" in text
+    names = [store.folder.name for store in stores(folder)]
+    assert names
+    for name in names:
+        assert f"[{name.replace('_', chr(92) + '_')}]({name}/README.md)" in text
 
 
 def test_the_overview_names_the_suites_and_what_they_took(wave: Checked, tmp_path: Path) -> None:
@@ -121,6 +123,8 @@ def test_the_overview_names_the_suites_and_what_they_took(wave: Checked, tmp_pat
     assert (
         "| [fake](fake/README.md) | 5 of 6 done | 15 min 00 s | – | Some processor, 4 cores | 0.1.0+3f2a9c1d |" in text
     )
+    store.pack(print)
+    assert overview.overview([dataclasses.replace(wave, rows=(row, *wave.rows[1:]))], tmp_path) == text
     more, _ = scored({name: [0.7, 0.8, 0.9] for name in "ABC"})
     plans.keep(more, store.folder)
     assert "| 5 of 9 done |" in overview.overview([wave], tmp_path), "what is planned and not run counts"

@@ -172,3 +172,10 @@ def test_reference_results_count_where_there_are_no_own(folder: Path) -> None:
     (folder / "results" / "toy").rename(folder / "other" / "reference" / "toy")
     assert judged(folder, folder / "other")["T-1"][1] == "reproduced"
     assert judged(folder, folder / "results")["T-1"][1] == "needs training"
+
+
+def test_packed_records_say_the_same(folder: Path) -> None:
+    before, store = judged(folder, folder / "results"), Store(folder / "results" / "toy")
+    store.pack(print)
+    assert not store.file.exists()
+    assert judged(folder, folder / "results") == before

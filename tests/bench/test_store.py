@@ -13,7 +13,7 @@ from schedule_work import a_run, here
 
 from bench.errors import UserError
 from bench.runs import RunError, RunRecord
-from bench.store import Store, StoreError, write_if_changed
+from bench.store import Store, StoreError, stores, write_if_changed
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,7 @@ def test_ctrl_c_in_the_middle_of_a_line_leaves_none_of_it(tmp_path: Path, monkey
         patch.setattr(os, "fsync", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fill(store, record(1))
-    assert store.file.read_bytes() == b""
+    assert not store.file.exists()
 
 
 def test_a_folder_that_cannot_be_is_one_clear_error(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_packed_records_are_read_and_added_to_as_before(tmp_path: Path) -> None:
     before, after = store.pack(print)
     assert (before, after) == (len(plain), store.packed.stat().st_size)
     assert after < before / 2
-    assert store.file.read_bytes() == b""
+    assert not store.file.exists()
     assert lzma.decompress(store.packed.read_bytes()) == plain
     assert store.records() == [failed, *others]
     assert store.pack(print) == (before, after)
@@ -258,7 +258,23 @@ def test_packing_that_stops_half_way_loses_nothing(tmp_path: Path, monkeypatch: 
         assert store.records() == [record(1), record(2)]
     store.pack(print)
     assert store.records() == [record(1), record(2)]
-    assert store.file.read_bytes() == b""
+    assert not store.file.exists()
+
+
+def test_stores_are_the_folders_with_records_packed_or_not(tmp_path: Path) -> None:
+    both, packed, plain = (Store(tmp_path / name) for name in ("both", "packed", "plain"))
+    for store in (packed, both, plain):
+        fill(store, record(1))
+    packed.pack(print)
+    both.pack(print)
+    fill(both, record(2))
+    fill(Store(tmp_path / "nothing recorded"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "records.jsonl").touch()
+    (tmp_path / "README.md").touch()
+    assert [store.folder for store in stores(tmp_path)] == [both.folder, packed.folder, plain.folder]
+    assert stores(tmp_path / "none") == []
+    assert not any((tmp_path / name / "records.jsonl").exists() for name in ("packed", "nothing recorded"))
 
 
 @pytest.mark.parametrize(
