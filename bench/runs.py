@@ -116,7 +116,9 @@ class Recipe(Model):
     """Whether a metric of a split is taken over its examples or is the unweighted mean over its batches."""
     early_stopping: EarlyStopping | None = None
     select: Literal["best", "final"] = "best"
-    """Whose weights are evaluated: of the best epoch on validation (by the task's first metric), or of the last."""
+    """Whose weights are evaluated: of the best epoch on validation (by the task's first metric), or of the last.
+
+    Where that metric is defined in no epoch (Dice, without a positive mask in validation) the last counts as the best."""
     augment: Augment = Augment()
     init: Literal["default", "he", "glorot", "orthogonal"] = "default"
     """Initialisation of convolutions' and linear layers' weights; ``default`` is torch's own (biases stay torch's)."""

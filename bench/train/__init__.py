@@ -133,7 +133,9 @@ def one_epoch(job: Job, state: State) -> dict[str, float]:
     values |= {f"train/{name}": value for name, value in trained.items()} | {"lr": state.lr}
     state.log(values)
     curve = state.curves[f"validation/{job.task.primary}"]
-    if not state.best_epoch or job.task.metrics[job.task.primary].better(curve[-1], curve[state.best_epoch - 1]):
+    best = curve[state.best_epoch - 1] if state.best_epoch else math.nan
+    # while no score is defined the newest epoch is the best, as training may have come furthest there
+    if math.isnan(best) or job.task.metrics[job.task.primary].better(curve[-1], best):
         state.best_epoch = state.epoch
         if job.run.recipe.select == "best":
             state.keep_weights()

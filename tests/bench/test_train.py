@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -217,6 +218,41 @@ def test_best_weights_are_those_of_the_best_epoch_and_final_those_of_the_last():
     assert best.metrics["test"] != final.metrics["test"]
     shorter = train(toy_run(budget=Budget(epochs=best.measured["best_epoch"]), lr=0.03, select="final"))
     assert best.metrics == shorter.metrics, "the weights of that epoch, as if training had ended there"
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ([NAN, NAN, NAN], 3),
+        ([NAN, 0.5, NAN], 2),
+        ([NAN, 0.5, 0.6], 3),
+        ([0.5, NAN, 0.4], 1),
+        ([0.5, NAN, 0.6], 3),
+        ([0.5, 0.5, 0.5], 1),
+        ([0.4, 0.6, 0.5], 2),
+    ],
+)
+def test_a_defined_score_beats_an_undefined_one_and_of_undefined_ones_the_last_counts(scores, best, monkeypatch):
+    left = iter(scores)
+    passed = SimpleNamespace(values=lambda: {"accuracy": next(left), "loss": 1.0})
+    monkeypatch.setattr(module, "evaluate", lambda *_: passed)
+    record = train(toy_run(MLP).model_copy(update={"evaluate": ("validation",)}))
+    assert record.measured["best_epoch"] == best
+
+
+def test_without_a_positive_mask_in_validation_the_last_epoch_is_tested(monkeypatch):
+    made = toy("segmentation")
+    loaded = made.load()
+    empty = dataclasses.replace(loaded.train, y=torch.zeros_like(loaded.train.y))
+    unmarked = dataclasses.replace(made, load=lambda: dataclasses.replace(loaded, train=empty))
+    monkeypatch.setattr(module, "data_from", lambda _spec: unmarked)
+    best, final = (train(toy_run(UNET, select=select)) for select in ("best", "final"))
+    assert best.curves["validation/dice"] == [None] * 3
+    assert best.metrics == final.metrics
+    assert best.metrics["test"]["dice"] is not None
 
 
 def test_early_stopping_ends_a_training():
