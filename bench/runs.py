@@ -266,6 +266,11 @@ class RunRecord(Model):
     environment: Environment
     error: RunError | None = None
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether another attempt could use its checkpoint: it failed, and not by diverging, as the same bits would again."""
+        return self.error is not None and self.error.reason != Diverged.reason
+
 
 @dataclass(frozen=True)
 class Progress:

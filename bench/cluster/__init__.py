@@ -69,7 +69,7 @@ class Cluster:
                 stock.collect(done)
                 for record in _collected(seats, todo, done, on_progress, cargo.folder):
                     yield record
-                    if cargo.folder is not None and record.status != "failed":
+                    if cargo.folder is not None and not record.may_go_on:
                         checkpoint(cargo.folder, record.id).unlink(missing_ok=True)
                 if interrupted():
                     raise KeyboardInterrupt

@@ -52,9 +52,13 @@ def train(
     """
     started, identity, tell = time.perf_counter(), run.id, report or (lambda _progress: None)
     place, where = torch.device(device), environment(device)
-    with reproducible(place), PeakMemory(place) as memory:
+    with (
+        reproducible(place),
+        PeakMemory(place) as memory,
+        Checkpoint(checkpoint, stamp(identity, where, place)) as saved,
+    ):
         job = Job.of(run, place)
-        state, saved = job.start(), Checkpoint(checkpoint, stamp(identity, where, place))
+        state = job.start()
         saved.load(state, place)
         earlier_s, pruned = state.spent.get("total_s", 0.0), False
         with board(tensorboard, state.epoch) as write:
@@ -68,7 +72,6 @@ def train(
                 if pruned := give_up is not None and not job.ends(state) and give_up(state.curves):
                     break
         metrics = {} if pruned else evaluated(job, state, predictions)
-        saved.remove()
         measured = took(job, state) | memory.measured() | {"total_s": earlier_s + time.perf_counter() - started}
     return RunRecord(
         id=identity,

@@ -7,12 +7,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
+
+from bench.runs import Diverged
 
 EVERY_S = 30.0
 """Seconds between two checkpoints, at least."""
@@ -82,13 +84,22 @@ class State:
 class Checkpoint:
     """A file that a State is written to at the ends of epochs; without a path nothing is done.
 
-    ``stamp`` says what the state belongs to (run, code, versions, threads, kind of device): a file with another stamp would
-    not go on bit for bit and counts as none.
+    As a context it leaves the file only to a training that may go on from it: not to one that is done, nor to one that
+    diverged, as from the same bits it would again. ``stamp`` says what the state belongs to (run, code, versions, threads,
+    kind of device): a file with another stamp would not go on bit for bit and counts as none.
     """
 
     def __init__(self, path: Path | None, stamp: str) -> None:
         self.path, self.stamp = path, stamp
         self.last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        ended = kind is None or issubclass(kind, Diverged)
+        if ended and self.path is not None:
+            self.path.unlink(missing_ok=True)
 
     def load(self, state: State, device: torch.device) -> None:
         """Restores the state from the file, if there is one."""
@@ -113,8 +124,3 @@ class Checkpoint:
             os.fsync(file.fileno())
         partial.replace(self.path)
         self.last = time.monotonic()
-
-    def remove(self) -> None:
-        """The training is done."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)

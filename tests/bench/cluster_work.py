@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import schedule_work
 from schedule_work import a_run, here
 
 from bench.runs import Progress, Run, RunRecord
@@ -30,6 +31,11 @@ def work(
     (folder / "predictions" / f"{run.id}.npz").write_text(f"of {run.seed.init}")
     checkpoint.unlink(missing_ok=True)
     return RunRecord(id=run.id, run=run, status="done", measured={"went_on_from": text}, environment=here(device))
+
+
+def work_in_a_folder(run: Run, /, *, device: str, report: Callable[[Progress], None], folder: Path) -> RunRecord:
+    """schedule_work's, which leaves the folder as it is."""
+    return schedule_work.work(run, device=device, report=report)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -140,7 +140,9 @@ def there(machines: Any) -> Iterator[Cluster]:
         yield found
 
 
-def test_every_failure_is_a_record_and_what_kills_its_worker_is_done_three_times(there: Cluster) -> None:
+def test_every_failure_is_a_record_and_what_kills_its_worker_is_done_three_times(
+    there: Cluster, tmp_path: Path
+) -> None:
     kinds = {
         "raises": "exception",
         "diverges": "diverged",
@@ -150,7 +152,11 @@ def test_every_failure_is_a_record_and_what_kills_its_worker_is_done_three_times
     }
     runs = [a_run(kind, number) for number, kind in enumerate([*kinds, "ok", "ok", "prints"])]
     limits = Limits(time_s=0.5, memory_bytes=200_000_000)
-    made = list(there.execute(runs, schedule_work.work, cargo=Cargo(), limits=limits, environment=here))
+    (tmp_path / "checkpoints").mkdir()
+    for run in runs:
+        cargo.checkpoint(tmp_path, run.id).write_text("half-way")
+    bound = Cargo(folder=tmp_path)
+    made = list(there.execute(runs, cluster_work.work_in_a_folder, cargo=bound, limits=limits, environment=here))
     records = {record.run.data["name"]: record for record in made}
     assert len(made) == len(runs)
     for kind, reason in kinds.items():
@@ -164,6 +170,8 @@ def test_every_failure_is_a_record_and_what_kills_its_worker_is_done_three_times
     assert killed.message.count("SIGKILL") == 3
     assert "in _crashes" in crashed.traceback
     assert records["ok"].status == records["prints"].status == "done"
+    kept = {name for name, record in records.items() if cargo.checkpoint(tmp_path, record.id).exists()}
+    assert kept == {"raises", "sleeps", "killed", "crashes"}, "what diverged would again"
 
 
 def test_limits_on_memory_hold_there_too(there: Cluster) -> None:

@@ -309,6 +309,27 @@ def test_divergence_is_an_error(precision):
     assert raised.value.reason == "diverged"
 
 
+def test_a_diverged_training_leaves_no_checkpoint(monkeypatch, tmp_path):
+    """Another failure does: what was out of memory or time may go on."""
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
+    file, real = tmp_path / "a.pt", module.train_pass
+
+    def fail_late(error):
+        def late(run, state, *rest):
+            if state.epoch == 1:
+                assert file.exists()
+                raise error
+            return real(run, state, *rest)
+
+        monkeypatch.setattr(module, "train_pass", late)
+        with pytest.raises(type(error)):
+            train(toy_run(MLP), checkpoint=file)
+        return file.exists()
+
+    assert fail_late(MemoryError())
+    assert not fail_late(Diverged("the training loss is nan in epoch 2"))
+
+
 @pytest.mark.parametrize(
     "recipe",
     [
