@@ -45,7 +45,8 @@ class Store:
         where any other line is not a record.
         """
         latest: dict[tuple[str, str], RunRecord] = {}
-        for file, content in ((self.packed, self._unpacked()), (self.file, self._read())):
+        newest = self._read()  # first: lines that are packed in between are then found twice, and not missed
+        for file, content in ((self.packed, self._unpacked()), (self.file, newest)):
             for number, line in enumerate(content.split(b"\n")[:-1], start=1):
                 record = _parse(line, file, number)
                 latest[record.id, record.kind] = record

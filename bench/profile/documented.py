@@ -104,7 +104,7 @@ def _beside(figure: Hardware, done: Sequence[RunRecord], cells: Mapping[str, Pla
     found = [
         Beside(
             figure, _place(cells[record.run.id]), estimate, _hardware(record), _verdict(figure, estimate, record),
-            _kind(record),
+            record.environment.device_kind,
         )
         for record in _of(figure, done, cells)
         if (estimate := _estimate(figure, record, done, cells))
@@ -168,7 +168,7 @@ def _verdict(figure: Hardware, estimate: Estimate, record: RunRecord) -> Verdict
         is_theirs = same_hardware(figure.on, record.environment.device_name)
     else:
         kinds = _kinds(figure.on)
-        is_theirs = not kinds or _kind(record) in kinds
+        is_theirs = not kinds or record.environment.device_kind in kinds
     if not is_theirs:
         return "other hardware"
     lowest, highest = figure.ends
@@ -189,10 +189,6 @@ def same_hardware(on: str, device_name: str) -> bool:
 def _kinds(on: str) -> set[str]:
     """The kinds of device in a document's words for its hardware; none where it names no machine."""
     return {kind for kind, words in KINDS.items() if re.search(words, on)}
-
-
-def _kind(record: RunRecord) -> str:
-    return record.environment.device.partition(":")[0]
 
 
 def _hardware(record: RunRecord) -> str:
