@@ -137,6 +137,7 @@ def tune(
     from bench.progress import view
     from bench.tune import report as search_report
     from bench.tune import tables
+    from bench.tune.export import export as export_winners
 
     tuned = search.tune(
         suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
@@ -145,7 +146,7 @@ def tune(
     )  # fmt: skip
     search_report.report(tuned)
     if export is not None:
-        tables.export(tuned, export)
+        export_winners(tuned, export)
     if format == Format.json:
         typer.echo(json.dumps(tables.as_json(tuned)))
     else:

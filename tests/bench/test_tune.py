@@ -14,6 +14,7 @@ from bench.store import Store
 from bench.suite import load, load_dict
 from bench.tune import Tuned, tables, tune
 from bench.tune.confirm import with_test
+from bench.tune.export import export
 from bench.tune.owner import GONE, alive, marks, me
 from bench.tune.search import SETTINGS
 from bench.tune.storage import journal, opened
@@ -153,7 +154,7 @@ def test_a_run_that_fails_is_a_trial_that_failed_and_the_others_go_on(tmp_path: 
 
 def test_the_winners_are_exported_as_a_suite_that_loads(tmp_path: Path) -> None:
     tuned = search(tmp_path, variants=["wide"], trials=2)
-    tables.export(tuned, tmp_path / "tuned.yaml")
+    export(tuned, tmp_path / "tuned.yaml")
     exported = load(tmp_path / "tuned.yaml")
     (cell,) = exported.cells()
     winner = next(each for each in tuned.confirmed if each.winner)
@@ -170,7 +171,7 @@ def test_the_winners_are_exported_as_a_suite_that_loads(tmp_path: Path) -> None:
 def test_without_a_winner_there_is_nothing_to_export(tmp_path: Path) -> None:
     tuned = search(tmp_path, variants=["mlp"], trials=1, confirm=None)
     with pytest.raises(UserError, match="no winner yet"):
-        tables.export(tuned, tmp_path / "tuned.yaml")
+        export(tuned, tmp_path / "tuned.yaml")
 
 
 def test_a_suite_without_a_search_says_what_to_add(tmp_path: Path) -> None:
