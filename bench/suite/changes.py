@@ -61,6 +61,12 @@ class Draft:
         kept = {at: origin for at, origin in self.origins.items() if at[: len(path)] != path}
         return Draft(_replaced(values, path, change.value), {**kept, path: change.value_at})
 
+    def changes(self) -> dict[str, Any]:
+        """Dotted path → value of what makes the draft of its base, in as few changes, none of which lies inside another."""
+        inner = {path for path in self.origins for depth in range(1, len(path)) if path[:depth] in self.origins}
+        outer = [".".join(map(str, path)) for path in self.origins if path not in inner]
+        return {key: value_at(self.values, key) for key in outer}
+
 
 def overlaps(changes: Iterable[Change]) -> Iterator[tuple[Change, Change]]:
     """Pairs of changes of which one lies at or inside the other's place: (outer, inner)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import UserError, nearest
 from bench.suite import Cell, Suite
-from bench.suite.changes import PARTS, Change, value_at
+from bench.suite.changes import PARTS, Change, Draft, value_at
 from bench.suite.drafts import Point, applied, points, probes, variant_drafts
 from bench.suite.match import Fit, fit
 from bench.suite.meter import Meter, Network
@@ -42,10 +42,7 @@ def expand(suite: Suite, value: Mapping[str, Any], problems: Problems, only: str
 def trial_cell(suite: Suite, variant: str, changes: Mapping[str, Any]) -> Cell:
     """The cell of one trial of a search: the variant with further changes. Raises ``SuiteError`` where it cannot be built."""
     problems = Problems(from_value({}, suite.name))
-    drafts = variant_drafts(suite, suite.variants, filled, problems)
-    at = ("tune", "space")
-    made = [Change(key, value, (*at, key), (*at, key)) for key, value in changes.items()]
-    drafts[variant] = applied(drafts[variant], made, variant, filled, problems)
+    drafts = _trial_drafts(suite, variant, changes, problems)
     wanted = {variant} | ({suite.match.variant} if suite.match and suite.match.variant else set())
     met = [
         resolved(Point(name, {}, drafts[name], suite.match, ("match",)), suite.seeds[0], problems)[1] for name in wanted
@@ -58,6 +55,19 @@ def trial_cell(suite: Suite, variant: str, changes: Mapping[str, Any]) -> Cell:
     ]
     problems.check()
     return cells[0]
+
+
+def trial_changes(suite: Suite, variant: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the suite's base the run of such a trial: the changes of the variant, of its ancestors and these, as one's."""
+    return _trial_drafts(suite, variant, changes, Problems(from_value({}, suite.name)))[variant].changes()
+
+
+def _trial_drafts(suite: Suite, variant: str, changes: Mapping[str, Any], problems: Problems) -> dict[str, Draft]:
+    """The draft of every variant, that of ``variant`` with further changes."""
+    drafts = variant_drafts(suite, suite.variants, filled, problems)
+    at = ("tune", "space")
+    made = [Change(key, value, (*at, key), (*at, key)) for key, value in changes.items()]
+    return {**drafts, variant: applied(drafts[variant], made, variant, filled, problems)}
 
 
 def _check_search(suite: Suite, value: Mapping[str, Any], builder: "_Builder", problems: Problems) -> None:

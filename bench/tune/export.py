@@ -10,46 +10,62 @@ from ruamel.yaml import YAML
 
 from bench.errors import UserError
 from bench.store import write_if_changed
+from bench.suite import Suite
+from bench.suite.expand import trial_changes
+from bench.suite.settings import is_folder_name
 from bench.tune import Tuned
 
 
 def export(tuned: Tuned, file: Path) -> None:
-    """Writes a suite with the winners as variants, ready for ``bench run``. Raises ``UserError`` where there is none."""
+    """Writes a suite with the winners as variants, ready for ``bench run``.
+
+    Raises ``UserError`` where there is none, or no suite can have the file's name.
+    """
+    suite = tuned.suite
     winners = {each.variant: each for each in tuned.confirmed if each.winner}
     if not winners:
         raise UserError(
             "--export: the search has no winner yet; a suite's 'tune' needs 'confirm', such as {top: 3, seeds: 6}"
         )
-    suite = tuned.suite
-    ancestors = {name: dict(changes) for name, changes in suite.variants.items()}
-    variants: dict[str, Any] = {
-        f"{name}, tuned": _flattened(ancestors, name) | dict(winner.settings) for name, winner in winners.items()
-    }
+    if not is_folder_name(file.stem):
+        raise UserError(f"--export {file}: no suite can be called {file.stem!r}, which would name its results folder")
+    names = {name: f"{name}, tuned" for name in winners}
     value = {
         "name": file.stem,
         "question": f"How do the variants of {suite.name} compare, each with the settings that its own search found?",
         "base": suite.base,
-        "variants": variants,
-        **({"match": suite.match.model_dump(exclude_defaults=True)} if suite.match else {}),
+        "variants": {names[name]: trial_changes(suite, name, each.settings) for name, each in winners.items()},
+        **({"reference": names[suite.reference]} if suite.reference in names else {}),
+        **_match(suite, names),
         "seeds": 8,
     }
+    trials = f"{suite.tune.trials if suite.tune else 0} trials for each variant"
+    write_if_changed(
+        file, f"# The winners of a search over {suite.name} ({trials}), as found on validation.\n{_yaml(value)}"
+    )
+
+
+def _match(suite: Suite, names: Mapping[str, str]) -> dict[str, Any]:
+    """The suite's ``match`` by the winners' ``names``, and a number in place of a variant: it may have no winner.
+
+    It is the number that the variant had before its own search, at which the others were searched. Where the search changed
+    it, what comes nearest to it is taken.
+    """
+    match = suite.match
+    if match is None:
+        return {}
+    fields = match.model_dump(exclude_defaults=True, exclude={"variant", "count", "nearest"})
+    if match.variant is not None:
+        fields[match.counted] = next(cell.target for cell in suite.cells() if cell.variant == match.variant)
+    accepted = (*(match.nearest if isinstance(match.nearest, tuple) else ()), match.variant)
+    nearest = match.nearest is True or [new for old, new in names.items() if old in accepted]
+    return {"match": fields | ({"nearest": nearest} if nearest else {})}
+
+
+def _yaml(value: Mapping[str, Any]) -> str:
     text = io.StringIO()
     yaml = YAML()
     yaml.default_flow_style = None
     yaml.width = 120
     yaml.dump(json.loads(json.dumps(value)), text)
-    trials = f"{suite.tune.trials if suite.tune else 0} trials for each variant"
-    write_if_changed(
-        file, f"# The winners of a search over {suite.name} ({trials}), as found on validation.\n{text.getvalue()}"
-    )
-
-
-def _flattened(variants: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """A variant's changes with those of its ancestors, which the exported suite does not have; the later one counts."""
-    changes = {key: value for key, value in variants[name].items() if key != "from"}
-    parent = variants[name].get("from")
-    if parent is None:
-        return changes
-    above = _flattened(variants, str(parent))
-    kept = {key: value for key, value in above.items() if not any(key == c or key.startswith(f"{c}.") for c in changes)}
-    return kept | changes
+    return text.getvalue()
