@@ -121,7 +121,8 @@ def tune(
         str | None, typer.Option(metavar="URL", help="Optuna storage. (default: a journal in the results folder)")
     ] = None,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a suite with the winners as variants to this file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a suite with the winners as variants, on new seeds, to this file."),
     ] = None,
     time_limit: TimeLimit = None,
     memory_limit: MemoryLimit = None,

@@ -124,10 +124,15 @@ class Tune(Model):
     pruner: Literal["none", "median", "hyperband", "wilcoxon"] = "hyperband"
     """Judges a trial as it trains, by epochs; with several seeds a trial, after each seed."""
     seeds: PositiveInt = 1
-    """Runs a trial; its score is their mean."""
+    """Runs a trial, on seeds 0, 1, …, whatever the suite's own are; its score is their mean."""
     confirm: Confirm | None = Field(default_factory=Confirm)
     seed: NonNegativeInt = 0
     """Of the sampler."""
+
+    @property
+    def fresh_seeds(self) -> range:
+        """Those of the confirmation, which come after those of the search; empty where there is none."""
+        return range(self.seeds, self.seeds + (self.confirm.seeds if self.confirm else 0))
 
     def dimensions(self, variant: str) -> dict[str, Dimension]:
         """The space of a variant's search."""

@@ -60,9 +60,7 @@ def confirm(suite: Suite, search: Search, store: Store, view: View, pool: Callab
 
 def fresh_runs(search: Search, variant: str, settings: Mapping[str, Any]) -> tuple[Run, ...]:
     """A trial's runs on the seeds after those of the search."""
-    assert search.tune.confirm is not None
-    first = search.tune.seeds
-    return search.runs(variant, settings, range(first, first + search.tune.confirm.seeds))
+    return search.runs(variant, settings, search.tune.fresh_seeds)
 
 
 def with_test(runs: Iterable[Run]) -> tuple[Run, ...]:

@@ -15,34 +15,44 @@ from bench.suite.expand import trial_changes
 from bench.suite.settings import is_folder_name
 from bench.tune import Tuned
 
+SEEDS = 8
+"""As many as most suites have: enough to test five comparisons."""
+
 
 def export(tuned: Tuned, file: Path) -> None:
     """Writes a suite with the winners as variants, ready for ``bench run``.
 
     Raises ``UserError`` where there is none, or no suite can have the file's name.
     """
-    suite = tuned.suite
-    winners = {each.variant: each for each in tuned.confirmed if each.winner}
+    suite, tune = tuned.suite, tuned.suite.tune
+    winners = {each.variant: each.settings for each in tuned.confirmed if each.winner}
     if not winners:
         raise UserError(
             "--export: the search has no winner yet; a suite's 'tune' needs 'confirm', such as {top: 3, seeds: 6}"
         )
     if not is_folder_name(file.stem):
         raise UserError(f"--export {file}: no suite can be called {file.stem!r}, which would name its results folder")
+    assert tune is not None, "only a suite with 'tune' has winners"
+    unseen = tune.fresh_seeds.stop
+    header = (
+        f"# The winners of a search over {suite.name} ({tune.trials} trials for each variant), as found on validation.\n"
+        f"# The search and its confirmation had seeds 0 to {unseen - 1}. A winner was picked for what it does on those and\n"
+        "# looks too good there, so other seeds judge it.\n"
+    )
+    value = {"name": file.stem, **_suite(suite, winners), "seeds": [*range(unseen, unseen + SEEDS)]}
+    write_if_changed(file, header + _yaml(value))
+
+
+def _suite(suite: Suite, winners: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The searched suite with the winners, variant → settings, in place of its variants."""
     names = {name: f"{name}, tuned" for name in winners}
-    value = {
-        "name": file.stem,
+    return {
         "question": f"How do the variants of {suite.name} compare, each with the settings that its own search found?",
         "base": suite.base,
-        "variants": {names[name]: trial_changes(suite, name, each.settings) for name, each in winners.items()},
+        "variants": {names[name]: trial_changes(suite, name, settings) for name, settings in winners.items()},
         **({"reference": names[suite.reference]} if suite.reference in names else {}),
         **_match(suite, names),
-        "seeds": 8,
     }
-    trials = f"{suite.tune.trials if suite.tune else 0} trials for each variant"
-    write_if_changed(
-        file, f"# The winners of a search over {suite.name} ({trials}), as found on validation.\n{_yaml(value)}"
-    )
 
 
 def _match(suite: Suite, names: Mapping[str, str]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from bench.suite import Suite, load, load_dict
 from bench.suite.expand import trial_cell
 from bench.suite.source import read
 from bench.tune import Tuned
-from bench.tune.confirm import Confirmed
+from bench.tune.confirm import Confirmed, fresh_runs
 from bench.tune.export import export
+from bench.tune.search import Search
 
 SUITES = [path for path in sorted((Path(__file__).parents[2] / "suites").glob("*.yaml")) if "tune" in read(path).value]
 
@@ -147,3 +148,17 @@ def test_a_file_whose_name_no_suite_can_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no suite can be called 'reference'"):
         export(decided(suite, {"conv": {}}, tmp_path), tmp_path / "reference.yaml")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("seeds", "fresh", "used"), [(1, 6, range(7)), (5, 2, range(7)), (3, 1, range(4))], ids=str)
+def test_seeds_that_picked_the_winners_do_not_judge_them(seeds: int, fresh: int, used: range, tmp_path: Path) -> None:
+    tune = {"space": {"recipe.lr": [1e-2]}, "seeds": seeds, "confirm": {"top": 2, "seeds": fresh}}
+    suite = load_dict({"base": BASE, "variants": {"mlp": MLP}, "tune": tune, "seeds": 2}, "search")
+    search = Search(suite, {}, ("validation/accuracy",), [])
+    picked = {run.seed for run in (*search.runs("mlp", {}), *fresh_runs(search, "mlp", {}))}
+    assert {seed.init for seed in picked} == set(used)
+    judges = exported(suite, {"mlp": {}}, tmp_path).seeds
+    assert len(judges) == 8
+    assert not picked & set(judges)
+    header = "".join(line for line in (tmp_path / "tuned.yaml").read_text().splitlines() if line.startswith("#"))
+    assert f"seeds 0 to {used[-1]}" in header
