@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,7 @@ def run(
     with job.view, store.lock(job.view.message):
         wanted = _todo(job.plan, store.records(), tuple(only), retry)
         if wanted:
-            _same_threads(job.plan, store.records(), threads, force)
+            same_threads({id for cell in job.plan.cells for id in cell.ids}, store.records(), threads, force)
             limits = job.limits(time_limit, memory_limit)
             with executing(job, limits, device, workers, threads, cluster, gpus_per_run) as pool:
                 _execute(job, wanted, store, pool, tensorboard)
@@ -326,10 +326,12 @@ def _todo(plan: Plan, recorded: Iterable[RunRecord], only: Sequence[str], retry:
     return [id for id in ids if id not in done]
 
 
-def _same_threads(plan: Plan, recorded: Iterable[RunRecord], threads: int, force: bool) -> None:
-    """Refuses to mix thread counts in one suite: they change bits, and paired differences would compare unlike runs."""
-    ids = {id for cell in plan.cells for id in cell.ids}
-    before = {record.environment.threads for record in recorded if record.id in ids and record.status == "done"}
+def same_threads(ids: Collection[str], recorded: Iterable[RunRecord], threads: int, force: bool) -> None:
+    """Refuses to mix thread counts among these runs: they change bits, and unlike runs would be compared.
+
+    Raises ``UserError``.
+    """
+    before = {record.environment.threads for record in recorded if record.id in ids and record.status != "failed"}
     if before - {threads} and not force:
         raise UserError(
             f"the recorded runs used --threads {', '.join(map(str, sorted(before)))}, not {threads}: results would not be "

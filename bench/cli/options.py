@@ -63,6 +63,7 @@ Split = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, or cuda:0,1.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time. (default: one a core, or one a GPU)")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run; recorded, since it changes bits.")]
+Force = Annotated[bool, typer.Option("--force", help="Resume although --threads differs from before.")]
 TimeLimit = Annotated[str | None, typer.Option(help="Longest time of one run, such as 10m.")]
 MemoryLimit = Annotated[str | None, typer.Option(help="Most memory of one run, such as 4GB.")]
 ClusterAddress = Annotated[

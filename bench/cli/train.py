@@ -15,6 +15,7 @@ from bench.cli.options import (
     ClusterAddress,
     DataFolder,
     Device,
+    Force,
     Format,
     GpusPerRun,
     MemoryLimit,
@@ -50,7 +51,7 @@ def run(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write every run's curves for TensorBoard.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Resume although --threads differs from before.")] = False,
+    force: Force = False,
     metric: Metric = None,
     aggregate: Aggregate = "best",
     split: Split = None,
@@ -128,6 +129,7 @@ def tune(
     memory_limit: MemoryLimit = None,
     cluster: ClusterAddress = None,
     gpus_per_run: GpusPerRun = None,
+    force: Force = False,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
@@ -142,7 +144,7 @@ def tune(
 
     tuned = search.tune(
         suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
-        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, results=results, data=data,
+        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, force=force, results=results, data=data,
         plugins=plugin or (), view=view(),
     )  # fmt: skip
     search_report.report(tuned)

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.api import Job, executing, load_data, prepare
+from bench.api import Job, executing, load_data, prepare, same_threads
 from bench.errors import UserError
 from bench.progress import View
-from bench.runs import RunRecord
+from bench.runs import Run, RunRecord
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.tuning import COSTS, MEASURED, Tune
@@ -55,6 +55,7 @@ def tune(
     memory_limit: str | int | None = None,
     cluster: str | None = None,
     gpus_per_run: float | None = None,
+    force: bool = False,
     results: Path | str = "results",
     data: Path | str | None = None,
     plugins: Iterable[Path] = (),
@@ -63,8 +64,8 @@ def tune(
     """Searches what the suite's ``tune`` asks for and is not finished yet, confirms the best, and looks at test once.
 
     ``storage`` is a URL that Optuna takes; by default a journal file in the results folder. Several processes on one storage
-    share the trials. ``cluster`` and ``gpus_per_run`` are those of ``bench.run``. Raises ``UserError`` for wrong input,
-    ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
+    share the trials. ``cluster``, ``gpus_per_run`` and ``force`` are those of ``bench.run``. Raises ``UserError`` for
+    wrong input, ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
     """
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
     asked, metrics = _asked(job.suite)
@@ -80,11 +81,16 @@ def tune(
     )
     do = partial(work, folder=job.folder.resolve(), searching=searching)
     with job.view, executing(job, limits, device, workers, threads, cluster, gpus_per_run) as pool:
+
+        def training(runs: Search | Sequence[Run]) -> Any:
+            same_threads(search.run_ids(), store.records(), threads, force)
+            return pool(runs, do)
+
         if search.left:
             load_data(job.suite.runs(), job.view)
             job.view.start(search.left * asked.seeds, {})
-            train(partial(pool, search, do), store, job.view, search.record)
-        confirmed = confirm(job.suite, search, store, job.view, partial(pool, work=do))
+            train(partial(training, search), store, job.view, search.record)
+        confirmed = confirm(job.suite, search, store, job.view, training)
     return Tuned(job.suite, metrics, studies, store.records(), confirmed, job.folder, place)
 
 

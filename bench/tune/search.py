@@ -60,6 +60,11 @@ class Search:
         elsewhere = 0 if missing or self.opened else sum(self._elsewhere(name) for name in self.studies)
         return missing + elsewhere + sum(trial.next.id not in self.in_flight for trial in self.opened)
 
+    def run_ids(self) -> set[str]:
+        """Of the runs of all trials, those of other processes and earlier searches too."""
+        trials = [trial for study in self.studies.values() for trial in study.get_trials(deepcopy=False)]
+        return {id for trial in trials for id in trial.user_attrs.get(RUNS, ())}
+
     def take(self) -> Run | None:
         """The next run of a trial that waits for one, else of a new trial; None where all are at work."""
         self._keep_alive()

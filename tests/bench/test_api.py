@@ -1,5 +1,6 @@
 """The main job: run, resume after anything, the same bits whatever the workers, and failures that stop nobody else."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_records import scored
 
 import bench
+from bench.api import same_threads
 from bench.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +177,14 @@ def test_other_thread_count_is_refused_unless_forced(uninterrupted: Path) -> Non
     suite.write_text(more)
     with pytest.raises(UserError, match="--threads 1, not 2"):
         bench.run(suite, device="cpu", threads=2, results=uninterrupted.parent)
+
+
+@pytest.mark.parametrize(("status", "refused"), [("done", True), ("pruned", True), ("failed", False)])
+def test_what_was_trained_to_a_score_holds_later_runs_to_its_number_of_threads(status: str, refused: bool) -> None:
+    _, (record,) = scored({"A": [0.8]})
+    said = pytest.raises(UserError, match="--threads 1, not 2") if refused else contextlib.nullcontext()
+    with said:
+        same_threads({record.id}, [record.model_copy(update={"status": status})], threads=2, force=False)
 
 
 def test_unknown_suite_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:

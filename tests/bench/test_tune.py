@@ -168,6 +168,20 @@ def test_the_winners_are_exported_as_a_suite_that_loads(tmp_path: Path) -> None:
     assert (tuned.folder / "tables" / "trials.csv").read_text().count("\n") == 3
 
 
+def test_a_search_goes_on_with_its_number_of_threads_unless_forced(tmp_path: Path) -> None:
+    search(tmp_path, variants=["mlp"], trials=1, confirm=None)
+    shown = tune(suite(variants=["mlp"], trials=1, confirm=None), results=tmp_path, threads=2)
+    assert len(finished(shown, "mlp")) == 1, "with nothing left to train, any number will do"
+    for more in ({"trials": 2, "confirm": None}, {"trials": 1, "confirm": {"top": 1, "seeds": 1}}):
+        with pytest.raises(UserError, match=r"--threads 1, not 2.*--force"):
+            tune(suite(variants=["mlp"], **more), results=tmp_path, threads=2, workers=1)
+    asked = suite(variants=["mlp"], trials=2, confirm={"top": 1, "seeds": 1})
+    mixed = tune(asked, results=tmp_path, threads=2, workers=1, force=True)
+    assert [record.environment.threads for record in mixed.records] == [1, 2, 2, 2]
+    with pytest.raises(UserError, match="--threads 1, 2, not 1"):
+        tune(suite(variants=["mlp"], trials=3), results=tmp_path, workers=1)
+
+
 def test_without_a_winner_there_is_nothing_to_export(tmp_path: Path) -> None:
     tuned = search(tmp_path, variants=["mlp"], trials=1, confirm=None)
     with pytest.raises(UserError, match="no winner yet"):
