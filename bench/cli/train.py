@@ -135,7 +135,10 @@ def tune(
     plugin: Plugin = None,
     format: AsFormat = Format.table,
 ) -> None:
-    """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds."""
+    """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds.
+
+    Exit code 1 where a variant has no winner by that.
+    """
     from bench import tune as search
     from bench.progress import view
     from bench.tune import report as search_report
@@ -148,12 +151,16 @@ def tune(
         plugins=plugin or (), view=view(),
     )  # fmt: skip
     search_report.report(tuned)
-    if export is not None:
+    undecided = tables.undecided(tuned)
+    if export is not None and len(undecided) < len(tuned.studies):
         export_winners(tuned, export)
     if format == Format.json:
         typer.echo(json.dumps(tables.as_json(tuned)))
     else:
         tables.show(tuned, Console())
+    for line in undecided:
+        typer.echo(line, err=True)
+    raise typer.Exit(FAILED if undecided else OK)
 
 
 def _show(outcome: "Outcome", format: Format) -> None:

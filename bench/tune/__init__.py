@@ -43,6 +43,17 @@ class Tuned:
     folder: Path
     place: str
 
+    @property
+    def winners(self) -> dict[str, Confirmed]:
+        """Variant → the best of its trials on fresh seeds."""
+        return {each.variant: each for each in self.confirmed if each.winner}
+
+    @property
+    def undecided(self) -> list[str]:
+        """The variants that have no winner, where the suite asks for one."""
+        asked = self.suite.tune is not None and self.suite.tune.confirm is not None
+        return [variant for variant in self.studies if asked and variant not in self.winners]
+
 
 def tune(
     suite: Suite | Path | str,

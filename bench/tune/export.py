@@ -25,7 +25,7 @@ def export(tuned: Tuned, file: Path) -> None:
     Raises ``UserError`` where there is none, or no suite can have the file's name.
     """
     suite, tune = tuned.suite, tuned.suite.tune
-    winners = {each.variant: each.settings for each in tuned.confirmed if each.winner}
+    winners = {variant: each.settings for variant, each in tuned.winners.items()}
     if not winners:
         raise UserError(
             "--export: the search has no winner yet; a suite's 'tune' needs 'confirm', such as {top: 3, seeds: 6}"

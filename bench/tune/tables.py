@@ -120,14 +120,46 @@ def summary(tuned: Tuned) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     rows: list[tuple[str, ...]] = []
     for variant, study in tuned.studies.items():
         mine = trials[trials["variant"] == variant]
-        counts = [f"{n} {state}" for state, n in mine["state"].value_counts().items()]
-        winner = next((each for each in tuned.confirmed if each.variant == variant and each.winner), None)
         found = mine[metric].dropna() if metric in mine else mine["epochs"].head(0)
         upwards = study.directions[0].name == "MAXIMIZE"
         best = "–" if not len(found) else f"{(found.max() if upwards else found.min()):.4g}"
-        rows.append((variant, "\n".join([*counts, f"{mine['epochs'].sum()} epochs"]), best, *_of_winner(winner)))
+        rows.append(
+            (
+                variant,
+                "\n".join([*_states(mine), f"{mine['epochs'].sum()} epochs"]),
+                best,
+                *_of_winner(tuned.winners.get(variant)),
+            )
+        )
     header = ("variant", "trials", "best found", "fresh seeds", "test", "winner's settings")
     return tuple(header), rows
+
+
+def _states(trials: "pd.DataFrame") -> list[str]:
+    return [f"{n} {state}" for state, n in trials["state"].value_counts().items()]
+
+
+def undecided(tuned: Tuned) -> list[str]:
+    """A line for each variant that was to have a winner and has none: why, and what to do next."""
+    return [f"no winner for {variant!r}: {_hindrance(tuned, variant)}" for variant in tuned.undecided]
+
+
+def _hindrance(tuned: Tuned, variant: str) -> str:
+    runs = {run.id for each in tuned.confirmed if each.variant == variant for run in each.runs}
+    if not runs:
+        trials = trials_frame(tuned)
+        came_to = ", ".join(_states(trials[trials["variant"] == variant])) or "0 trials"
+        return (
+            f"no trial came to a score ({came_to}; {tuned.folder / 'tables' / 'trials.csv'} says why each failed); give the "
+            "suite's 'tune' more trials and run the same command again, or search a space that can be trained, in a suite of "
+            "another name"
+        )
+    reasons = sorted({record.error.reason for record in tuned.records if record.id in runs and record.error})
+    best = len([each for each in tuned.confirmed if each.variant == variant])
+    return (
+        f"none of its best trials ({best}) trained to the end on every fresh seed ({', '.join(reasons) or 'no score'}); "
+        "raise 'top' of 'confirm' in the suite's 'tune', or its trials, and run the same command again, which tries the next best"
+    )
 
 
 def _of_winner(winner: Confirmed | None) -> tuple[str, str, str]:

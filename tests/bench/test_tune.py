@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
+from fake_records import failed
 
+from bench.cli import main
 from bench.errors import SuiteError, UserError
 from bench.store import Store
 from bench.suite import load, load_dict
@@ -180,6 +183,51 @@ def test_a_search_goes_on_with_its_number_of_threads_unless_forced(tmp_path: Pat
     assert [record.environment.threads for record in mixed.records] == [1, 2, 2, 2]
     with pytest.raises(UserError, match="--threads 1, 2, not 1"):
         tune(suite(variants=["mlp"], trials=3), results=tmp_path, workers=1)
+
+
+HOPELESS = {"recipe.lr": 1e30, "recipe.optimizer": "sgd"}
+
+
+@pytest.mark.parametrize(
+    ("variants", "confirm", "code", "undecided"),
+    [
+        ({"mlp": {}}, {"top": 1, "seeds": 1}, 0, []),
+        ({"mlp": {}, "hopeless": HOPELESS}, {"top": 1, "seeds": 1}, 1, ["hopeless"]),
+        ({"hopeless": HOPELESS}, {"top": 1, "seeds": 1}, 1, ["hopeless"]),
+        ({"hopeless": HOPELESS}, None, 2, []),
+    ],
+    ids=["a winner each", "one has none", "none has one", "none asked for"],
+)
+def test_a_variant_without_its_winner_is_code_1_and_says_what_to_do_next(
+    variants: dict[str, object], confirm: object, code: int, undecided: list[str], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    asked = {"space": {"recipe.batch_size": [512]}, "trials": 1, "sampler": "random", "confirm": confirm}
+    file, tuned = tmp_path / "search.yaml", tmp_path / "tuned.yaml"
+    file.write_text(json.dumps({**SUITE, "variants": variants, "tune": asked}))
+    options = ["--results", str(tmp_path), "--workers", "1", "--export", str(tuned), "--format", "json"]
+    assert main(["tune", str(file), *options]) == code
+    output = capsys.readouterr()
+    lines = [line for line in output.err.splitlines() if "no winner for" in line]
+    assert [line.partition(":")[0] for line in lines] == [f"no winner for {name!r}" for name in undecided]
+    assert all("1 failed" in line and "trials.csv" in line and "again" in line for line in lines)
+    if code < 2:
+        assert len(json.loads(output.out)["trials"]) == len(variants), "all that was asked for is printed first"
+        winners = [f"{name}, tuned" for name in variants if name not in undecided]
+        assert (list(load(tuned).variants) if tuned.exists() else []) == winners
+
+
+def test_a_winner_that_was_not_confirmed_is_none(tmp_path: Path) -> None:
+    tuned = search(tmp_path, variants=["mlp"], trials=1, confirm={"top": 1, "seeds": 1})
+    assert (tuned.undecided, list(tuned.winners)) == ([], ["mlp"])
+    (best,) = tuned.confirmed
+    records = [failed(record) if record.id == best.runs[0].id else record for record in tuned.records]
+    again = replace(tuned, records=records, confirmed=(replace(best, scores=(), winner=False),))
+    assert (again.undecided, again.winners) == (["mlp"], {})
+    (line,) = tables.undecided(again)
+    assert line.startswith("no winner for 'mlp': none of its best trials (1) trained to the end on every fresh seed")
+    assert "(diverged)" in line
+    assert "'top'" in line
 
 
 def test_without_a_winner_there_is_nothing_to_export(tmp_path: Path) -> None:
