@@ -264,6 +264,9 @@ class RunRecord(Model):
     validation, from 1), ``stopped_early``; ``peak_memory_bytes`` (bench.train.peak says of what). Of a profile: what
     bench.profile.work says."""
     environment: Environment
+    data_digest: str = ""
+    """Of the bits of the data that it was trained on, which ``run.data`` only names (bench.data.digest); older records have
+    none."""
     error: RunError | None = None
 
     @property

@@ -1,30 +1,26 @@
 """Data on its way to a node: looked for there first, compared by its bits, and sent once where it is missing or another."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 
 from bench.cluster.cargo import Packed
 from bench.data import data_from, download
 from bench.data.base import Data, Info, Loaded, Split
-from bench.data.cache import cached, present
+from bench.data.cache import Arrays, cached, present
+from bench.data.digest import PARTS, SPLITS, arrays_of, digest
 from bench.data.spec import provide as provide_data
 from bench.errors import UserError
-
-Arrays = dict[str, np.ndarray[Any, Any]]
-SPLITS, PARTS = ("train", "validation", "test"), ("x", "y", "group")
 
 
 def packed_data(spec: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
     """A data set in words (with the digest of its bits) and in arrays."""
     data = data_from(spec)
     loaded = data.load()
-    arrays = _arrays(loaded)
+    arrays = arrays_of(loaded)
     words = in_words(data) | {"validation_share": loaded.validation_share, "digest": digest(arrays)}
     return words, arrays
 
@@ -33,15 +29,6 @@ def in_words(data: Data) -> dict[str, Any]:
     """All but the data: what a network that is only built, or given other numbers, needs of them."""
     words = {name: getattr(data, name) for name in ("name", "task", "in_shape", "target_shape", "classes", "channels")}
     return words | {"info": vars(data.info)}
-
-
-def digest(arrays: Arrays) -> str:
-    """The sha-256 of arrays by name, kind, shape and contents."""
-    total = hashlib.sha256()
-    for name, array in arrays.items():
-        total.update(f"{name} {array.dtype} {array.shape}\0".encode())
-        total.update(np.ascontiguousarray(array).data)
-    return total.hexdigest()
 
 
 def look(packed: Packed, spec: Mapping[str, Any], wanted: str) -> str:
@@ -55,7 +42,7 @@ def look(packed: Packed, spec: Mapping[str, Any], wanted: str) -> str:
             loaded = data_from(spec).load()
         except UserError:  # its files are not here, or other ones are
             return "missing"
-        return "local" if digest(_arrays(loaded)) == wanted else "missing"
+        return "local" if digest(arrays_of(loaded)) == wanted else "missing"
 
 
 def receive(wanted: str, arrays: Arrays) -> str:
@@ -74,14 +61,6 @@ def provide(spec: Mapping[str, Any], words: Mapping[str, Any]) -> None:
 
 def _key(wanted: str) -> dict[str, Any]:
     return {"name": "shipped", "version": 1, "digest": wanted}
-
-
-def _arrays(loaded: Loaded) -> Arrays:
-    tensors = {"scale": loaded.scale, "shift": loaded.shift}
-    for split in SPLITS:
-        if (part := getattr(loaded, split)) is not None:
-            tensors |= {f"{split}.{name}": t for name in PARTS if (t := getattr(part, name)) is not None}
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def _loaded(words: Mapping[str, Any]) -> Loaded:

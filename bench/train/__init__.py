@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 
 from bench.data.base import Data
+from bench.data.digest import data_digest
 from bench.data.spec import data_from
 from bench.data.splits import Splits, splits
 from bench.environment import Environment, environment
@@ -50,12 +51,13 @@ def train(
     it says so the record is that of a pruned run, without metrics. Raises ``Diverged`` for a loss that is NaN or infinite,
     ``UserError`` for a run that cannot be, and whatever torch raises.
     """
+    content = data_digest(data_from(run.data))  # before the clock starts: only the first run of a process pays for it
     started, identity, tell = time.perf_counter(), run.id, report or (lambda _progress: None)
     place, where = torch.device(device), environment(device)
     with (
         reproducible(place),
         PeakMemory(place) as memory,
-        Checkpoint(checkpoint, stamp(identity, where, place)) as saved,
+        Checkpoint(checkpoint, stamp(identity, content, where, place)) as saved,
     ):
         job = Job.of(run, place)
         state = job.start()
@@ -83,6 +85,7 @@ def train(
         cost=build.cost(run, job.data).summary(),
         measured=measured,
         environment=where,
+        data_digest=content,
     )
 
 
@@ -197,9 +200,9 @@ def took(job: Job, state: State) -> dict[str, Any]:
     }
 
 
-def stamp(identity: str, where: Environment, device: torch.device) -> str:
+def stamp(identity: str, content: str, where: Environment, device: torch.device) -> str:
     """All that the bits of a training depend on."""
-    return json.dumps([identity, device.type, where.model_dump(exclude={"device"})], sort_keys=True)
+    return json.dumps([identity, content, device.type, where.model_dump(exclude={"device"})], sort_keys=True)
 
 
 def now(device: torch.device) -> float:

@@ -85,8 +85,8 @@ class Checkpoint:
     """A file that a State is written to at the ends of epochs; without a path nothing is done.
 
     As a context it leaves the file only to a training that may go on from it: not to one that is done, nor to one that
-    diverged, as from the same bits it would again. ``stamp`` says what the state belongs to (run, code, versions, threads,
-    kind of device): a file with another stamp would not go on bit for bit and counts as none.
+    diverged, as from the same bits it would again. ``stamp`` says what the state belongs to (run, data, code, versions,
+    threads, kind of device): a file with another stamp would not go on bit for bit and counts as none.
     """
 
     def __init__(self, path: Path | None, stamp: str) -> None:

@@ -146,8 +146,8 @@ def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(recipe, monkeypatch,
     assert list(file.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["another run", "torn"])
-def test_a_checkpoint_that_does_not_fit_is_none(damage, monkeypatch, tmp_path):
+@pytest.mark.parametrize("damage", ["another run", "other data", "torn"])
+def test_a_checkpoint_that_does_not_fit_is_none(damage, data, monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoints, "EVERY_S", 0.0)
     file, told = tmp_path / "a.pt", []
 
@@ -155,10 +155,13 @@ def test_a_checkpoint_that_does_not_fit_is_none(damage, monkeypatch, tmp_path):
         if progress.epoch == 2:
             raise Stop
 
+    if damage == "other data":
+        data("classification", train=90)
     with pytest.raises(Stop):
         train(toy_run(MLP, lr=0.01 if damage == "another run" else 3e-3), checkpoint=file, report=interrupt)
     if damage == "torn":
         file.write_bytes(file.read_bytes()[:500])
+    data("classification")
     record = train(toy_run(MLP), checkpoint=file, report=lambda progress: told.append(progress.epoch))
     assert told == [0, 1, 2, 3]
     assert results(record) == results(train(toy_run(MLP)))
