@@ -296,8 +296,10 @@ def executing(
 def _execute(job: Job, wanted: Sequence[str], store: Store, pool: Callable[..., Any], tensorboard: bool) -> None:
     """Trains these runs, and appends each record as it comes."""
     prepare(job.plugins, job.data)
-    runs = [run for run in job.suite.runs() if run.id in set(wanted)]
+    planned = {run.id: run for run in job.suite.runs()}
+    runs = [run for id, run in planned.items() if id in set(wanted)]
     load_data(runs, job.view)
+    same_data(runs, [record for record in store.records() if record.id in planned], job.folder)
     job.view.start(len(runs), labels(job.plan))
     training = pool(runs, partial(work, folder=job.folder.resolve(), tensorboard=tensorboard))
     with contextlib.closing(training):
@@ -310,9 +312,29 @@ def load_data(runs: Iterable[Run], view: View) -> None:
     """Generates or parses each data set once, into the cache that all workers share."""
     from bench.data import data_from
 
-    for spec in {json.dumps(run.data, sort_keys=True): run.data for run in runs}.values():
+    for spec in _data_specs(runs):
         view.message(f"data: {spec['name']}")
         data_from(spec).load()
+
+
+def same_data(runs: Iterable[Run], recorded: Iterable[RunRecord], folder: Path) -> None:
+    """Refuses to mix data in one suite: a spec only names a user's files, and paired differences would compare unlike runs."""
+    from bench.data import data_from
+    from bench.data.digest import data_digest
+
+    told = [record for record in recorded if record.data_digest]  # neither failed nor of an older version
+    for spec in _data_specs(runs):
+        before = {record.data_digest for record in told if record.run.data == spec}
+        if before and before != {now := data_digest(data_from(spec))}:
+            raise UserError(
+                f"{folder}: the recorded runs of {spec['name']} used the data {', '.join(sorted(before))}, not {now}: results "
+                "would not be comparable; use the original data, or another folder with --results"
+            )
+
+
+def _data_specs(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Each data set of the runs, with its options, once."""
+    return list({json.dumps(run.data, sort_keys=True): run.data for run in runs}.values())
 
 
 def _todo(plan: Plan, recorded: Iterable[RunRecord], only: Sequence[str], retry: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.api import Job, executing, load_data, prepare, same_threads
+from bench.api import Job, executing, load_data, prepare, same_data, same_threads
 from bench.errors import UserError
 from bench.progress import View
 from bench.runs import Run, RunRecord
@@ -99,6 +99,7 @@ def tune(
 
         if search.left:
             load_data(job.suite.runs(), job.view)
+            same_data(job.suite.runs(), search.records.values(), job.folder)
             job.view.start(search.left * asked.seeds, {})
             train(partial(training, search), store, job.view, search.record)
         confirmed = confirm(job.suite, search, store, job.view, training)

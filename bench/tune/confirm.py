@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench import stats
+from bench.api import same_data
 from bench.progress import View
 from bench.runs import Run, RunRecord
 from bench.store import Store
@@ -86,6 +87,7 @@ def _trained(runs: Iterable[Run], store: Store, view: View, pool: Callable[..., 
     known = {record.id: record for record in store.records() if record.kind == "train"}
     missing = list({run.id: run for run in runs if run.id not in known}.values())
     if missing:
+        same_data(missing, known.values(), store.folder)
         view.start(len(missing), {})
         with contextlib.closing(pool(missing)) as training:
             for record in training:
