@@ -123,11 +123,22 @@ def progress(scores: Scores) -> str:
 def mixtures(scores: Scores) -> list[str]:
     """A sentence for each thing that numbers depend on and that is not the same for all records."""
     told = []
-    for what, values in _facts([record.environment for record in scores.records.values()]).items():
+    environments = _facts([record.environment for record in scores.records.values()])
+    for what, values in [*environments.items(), *(("data", digests) for digests in _data(scores))]:
         if len(values) > 1:
             shares = ", ".join(f"{value} ({n} run{'s' * (n != 1)})" for value, n in values.most_common())
             told.append(f"Records of different {what} are mixed: {shares}.")
     return told
+
+
+def _data(scores: Scores) -> list[Counter[str]]:
+    """Of each data set: its name with a digest, and how many runs have it; records of older versions tell none."""
+    names = {id: cell.data for cell in scores.plan.cells for id in cell.ids}
+    found: dict[str, Counter[str]] = {}
+    for id, record in scores.records.items():
+        if record.data_digest:
+            found.setdefault(names[id], Counter())[f"{names[id]} {record.data_digest}"] += 1
+    return list(found.values())
 
 
 def _facts(environments: list[Environment]) -> dict[str, Counter[str]]:
@@ -146,7 +157,8 @@ def _facts(environments: list[Environment]) -> dict[str, Counter[str]]:
 def surroundings(scores: Scores) -> dict[str, str]:
     """What the numbers were measured on: what → its value, or its values."""
     records = scores.records.values() if scores.is_trained else scores.others
-    return facts(record.environment for record in records)
+    data = ", ".join(sorted({named for digests in _data(scores) for named in digests}))
+    return facts(record.environment for record in records) | ({"data": data} if data else {})
 
 
 def facts(environments: Iterable[Environment]) -> dict[str, str]:

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_records import scored
 from PIL import Image
 
 import bench
 from bench.data import base, data_from
 from bench.data.digest import data_digest
 from bench.errors import UserError
+from bench.runs import RunRecord
 from bench.store import Store
 from bench.suite import load_dict
+from bench.tables.scores import Scores
+from bench.tables.sentences import mixtures, surroundings
 from bench.tune import Tuned, tune
 
 SPEC = {"name": "image_masks", "folder": "mine"}
@@ -96,6 +100,7 @@ def test_records_that_tell_no_digest_are_gone_on_from(folders: dict[str, Path], 
     store.file.write_text(older)
     outcome = run(tmp_path / "a", folders["nine"])
     assert [bool(record.data_digest) for record in outcome.records] == [False, True]
+    assert not any("data" in said for said in mixtures(Scores(outcome.plan, outcome.records)))
 
 
 def test_a_search_goes_on_with_the_same_data_alone(
@@ -112,3 +117,19 @@ def test_a_search_goes_on_with_the_same_data_alone(
         with pytest.raises(UserError, match="the recorded runs of image_masks used the data"):
             search("nine", **more)
     assert len({record.data_digest for record in search("moved", trials=2).records}) == 1
+
+
+def test_mixed_data_are_said() -> None:
+    plan, records = scored({"conv": [0.8, 0.9, 0.7]})
+
+    def of(record: RunRecord, digest: str) -> RunRecord:
+        return record.model_copy(update={"data_digest": digest})
+
+    for digests, mixed, data in (
+        (["", "", ""], [], None),
+        (["1a2b", "", "1a2b"], [], "digits 1a2b"),
+        (["3c4d", "1a2b", "1a2b"], ["digits 1a2b (2 runs), digits 3c4d (1 run)"], "digits 1a2b, digits 3c4d"),
+    ):
+        scores = Scores(plan, map(of, records, digests))
+        assert mixtures(scores) == [f"Records of different data are mixed: {shares}." for shares in mixed]
+        assert surroundings(scores).get("data") == data
