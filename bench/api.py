@@ -97,10 +97,12 @@ def run(
     if retry not in (None, "failed"):
         raise UserError(f"--retry {retry!r}: only failed runs can be repeated, with --retry failed")
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
-    choice = job.choice(metric, aggregate, split)
+    choice, only = job.choice(metric, aggregate, split), tuple(only)
     store = Store(job.folder)
     with job.view, store.lock(job.view.message):
-        wanted = _todo(job.plan, store.records(), tuple(only), retry)
+        wanted = _todo(job.plan, store.records(), only, retry)
+        if wanted and job.renewed():  # matched to other data, networks are others
+            wanted = _todo(job.plan, store.records(), only, retry)
         if wanted:
             same_threads({id for cell in job.plan.cells for id in cell.ids}, store.records(), threads, force)
             limits = job.limits(time_limit, memory_limit)
@@ -208,17 +210,26 @@ class Job:
 
     def _planned(self) -> Plan:
         """The plan as stored, if suite, code and plug-ins are the same as then; else made anew and stored."""
-        if self._file is None:
-            plan = self.suite.plan()
-            plans.keep(plan, self.folder)
-            return plan
-        made_from = plans.fingerprint(self._file, self.plugins)
         stored = plans.stored(self.folder)
-        if stored and stored[0] == made_from:
+        if stored and stored[0] and stored[0] == self._made_from():
             return stored[1]
+        return self._made()
+
+    def renewed(self) -> bool:
+        """Whether the plan had to be made anew: a suite only names a user's files, which are of another size by now."""
+        if [cell.in_shape for cell in self.plan.cells] == [cell.network.in_shape for cell in self.suite.cells()]:
+            return False
+        self.plan = self._made()
+        return True
+
+    def _made(self) -> Plan:
+        """The plan, made anew and stored."""
         plan = self.suite.plan()
-        plans.keep(plan, self.folder, made_from)
+        plans.keep(plan, self.folder, self._made_from())
         return plan
+
+    def _made_from(self) -> str:
+        return plans.fingerprint(self._file, self.plugins) if self._file else ""
 
 
 def suite_file(suite: Path | str) -> Path:

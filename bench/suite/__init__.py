@@ -83,7 +83,7 @@ class Cell:
             variant=self.variant, grid=self.grid, sweep=self.sweep, parent=self.parent, data=self.data, task=self.task,
             seeds=tuple(run.seed for run in self.runs), ids=tuple(run.id for run in self.runs), params=self.params,
             params_live=self.params_live, macs=self.macs, matched=self.matched, target=self.target, mismatch=self.mismatch,
-            network=self.digest,
+            network=self.digest, in_shape=self.network.in_shape,
         )  # fmt: skip
 
 

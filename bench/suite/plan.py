@@ -125,6 +125,8 @@ class PlanCell(Model):
     """(count − target) / target, where ``match`` scaled the widths."""
     network: str = ""
     """Which of the plan's networks it is."""
+    in_shape: tuple[int, ...] = ()
+    """What that sees of the data; empty in older plans."""
 
     @property
     def moved(self) -> set[str]:

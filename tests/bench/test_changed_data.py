@@ -103,6 +103,16 @@ def test_records_that_tell_no_digest_are_gone_on_from(folders: dict[str, Path], 
     assert not any("data" in said for said in mixtures(Scores(outcome.plan, outcome.records)))
 
 
+def test_a_plan_made_for_data_of_another_size_is_made_anew(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Where sizes are matched, even the runs are others, which the old plan does not know."""
+    match = "match: {macs: 20_000, tolerance: 20%}\n"
+    before = run(tmp_path / "a", folders["four"], match, only=["plain"])
+    after = run(tmp_path / "a", folders["large"], match)
+    assert [cell.in_shape for cell in after.plan.cells] == [(1, 12, 12)] * 2
+    assert {cell.ids for cell in after.plan.cells}.isdisjoint(cell.ids for cell in before.plan.cells)
+    assert {record.id for record in after.records} == {id for cell in after.plan.cells for id in cell.ids}
+
+
 def test_a_search_goes_on_with_the_same_data_alone(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
