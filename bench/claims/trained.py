@@ -17,7 +17,7 @@ from bench.store import Store
 from bench.suite import load
 from bench.suite.plan import Plan
 from bench.tables.documented import Documented, documented
-from bench.tables.optima import Optimum, optima, shown
+from bench.tables.optima import Optimum, difference, optima, shown
 from bench.tables.scores import Scores
 
 
@@ -108,4 +108,6 @@ def _optimum(optimum: Optimum) -> Comparison:
     other = " (other data)" if optimum.other_data else ""
     found = optimum.found if isinstance(optimum.found, int | float) else shown(optimum.found)
     places = ", ".join(shown(place.value) for place in optimum.places if len(place.scores))
-    return Comparison(f"{optimum.verdict}{other}", found, f"on {optimum.where}: the best mean of {places}")
+    better = ", ".join(f"{shown(place.value)} ({difference(place)})" for place in optimum.better)
+    note = f"on {optimum.where}: the best mean of {places}; shown to be better than the documented place: {better or 'none'}"
+    return Comparison(f"{optimum.verdict}{other}", found, note)

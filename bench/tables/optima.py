@@ -67,8 +67,18 @@ class Optimum:
     @property
     def verdict(self) -> str:
         """``contradicted`` where some other place is shown to be better, ``confirmed`` where all are shown to be worse."""
-        others = [place.interval for place in self.places if place.value != self.documented]
-        return judge_optimum(others, self.metric.direction)
+        return judge_optimum([place.interval for place in self._others], self.metric.direction)
+
+    @property
+    def better(self) -> list[Place]:
+        """The other places that are shown to be better than the documented one."""
+        return [
+            place for place in self._others if judge_optimum([place.interval], self.metric.direction) == "contradicted"
+        ]
+
+    @property
+    def _others(self) -> list[Place]:
+        return [place for place in self.places if place.value != self.documented]
 
 
 def optima(scores: Scores) -> Iterator[Optimum]:
@@ -135,11 +145,14 @@ def _place(place: Place) -> str:
         return f"{shown(place.value)}: not run yet"
     low, high = place.own
     text = f"{shown(place.value)}: {estimate(stats.mean(place.scores), (high - low) / 2)}, n {len(place.scores)}"
-    if not place.pairs:
-        return text
+    return f"{text}; {difference(place)}" if place.pairs else text
+
+
+def difference(place: Place) -> str:
+    """Of a place with pairs the mean difference to the documented one, with its interval."""
     digits = decimals(place.difference, (place.interval.high - place.interval.low) / 2)
     ends = f" [{fixed(place.interval.low, digits)}, {fixed(place.interval.high, digits)}]" if place.pairs > 1 else ""
-    return f"{text}; {signed(place.difference, digits)}{ends}"
+    return f"{signed(place.difference, digits)}{ends}"
 
 
 def shown(value: Any) -> str:

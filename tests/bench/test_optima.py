@@ -106,7 +106,13 @@ def test_a_claim_without_a_grid_is_judged_at_each_point_of_it() -> None:
         ("recipe.lr", "on tumour_phantom, small", "X"),
         ("recipe.lr", "on tumour_phantom, large", "X"),
     ]
-    assert verdicts(scores)["X"].note == "on tumour_phantom, small: the best mean of 0.1, 0.2"
+    assert [[place.value for place in optimum.better] for optimum in found] == [[0.2], []]
+    note = verdicts(scores)["X"].note
+    assert note.startswith(
+        "on tumour_phantom, small: the best mean of 0.1, 0.2; shown to be better than the documented place: 0.2 (+0.1"
+    )
+    confirmed = in_grid([{"id": "X", "optimum": {"recipe.lr": 0.1}}], RATES, ALIKE)
+    assert verdicts(confirmed)["X"].note.endswith("shown to be better than the documented place: none")
 
 
 def test_claims_of_one_statement_at_two_points_are_judged_together() -> None:
