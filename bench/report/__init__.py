@@ -21,7 +21,7 @@ from bench.report.page import readme
 from bench.runs import RunRecord
 from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
-from bench.tables import LEGEND, comparison_tables, latex, sentences
+from bench.tables import LEGEND, Table, comparison_tables, latex, sentences
 from bench.tables.choice import AGGREGATES, Choice
 from bench.tables.frames import runs_frame, scores_frame
 from bench.tables.parquet import parquet
@@ -142,15 +142,20 @@ def _made(stamp: Path) -> dict[str, Any]:
         return {}
 
 
-def _files(scores: Scores, more: Sequence[Section], predictions: Path | None) -> Iterator[tuple[str, str | bytes]]:
-    """Each file's path under the folder, and its content; the README last."""
-    tables, runs = comparison_tables(scores), runs_frame(scores.plan, scores.records.values())
+def _tables(scores: Scores, tables: Sequence[Table]) -> Iterator[tuple[str, str | bytes]]:
+    runs = runs_frame(scores.plan, scores.records.values())
     yield "tables/comparison.md", "\n\n".join([*(table.markdown() for table in tables), LEGEND]) + "\n"
     yield "tables/comparison.tex", latex.document(tables, f"{scores.plan.name}. {sentences.shown(scores)}", LEGEND)
     yield "tables/scores.csv", scores_frame(scores).to_csv(index=False, lineterminator="\n")
     yield "tables/runs.csv", runs.to_csv(index=False, lineterminator="\n")
     yield "runs.parquet", parquet(runs)
-    figures = draw(scores, predictions)
+
+
+def _files(scores: Scores, more: Sequence[Section], predictions: Path | None) -> Iterator[tuple[str, str | bytes]]:
+    """Each file's path under the folder, and its content; the README last."""
+    tables, figures = comparison_tables(scores), draw(scores, predictions)
+    if scores.is_trained:
+        yield from _tables(scores, tables)
     for name, kinds in figures.items():
         for kind, content in kinds.items():
             yield f"{PLOTS}/{name}.{kind}", content

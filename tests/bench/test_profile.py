@@ -121,6 +121,7 @@ def test_where_nothing_is_trained_no_table_of_scores_is_shown(profiled: Profiled
     assert "\n4 profiles; none of the suite's own 2 runs.\n" in readme
     assert "## Results" not in readme
     assert "## What can be said" not in readme
+    assert not (profiled.folder / "tables" / "scores.csv").exists()
     assert "\nbench profile suites/costs.yaml\nbench report suites/costs.yaml\n" in readme
     assert re.search(r"^- devices: cpu, .+, \d+ cores$", readme, re.MULTILINE)
     page = (profiled.folder / "report.html").read_text()
