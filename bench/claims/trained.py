@@ -106,7 +106,8 @@ def _value(stated: Documented) -> Comparison:
 
 def _optimum(optimum: Optimum) -> Comparison:
     other = " (other data)" if optimum.other_data else ""
-    found = optimum.found if isinstance(optimum.found, int | float) else shown(optimum.found)
+    first = optimum.found[0] if isinstance(optimum.found, list) and optimum.found else optimum.found  # of widths
+    found = first if isinstance(first, int | float) else shown(first)
     places = ", ".join(shown(place.value) for place in optimum.places if len(place.scores))
     better = ", ".join(f"{shown(place.value)} ({difference(place)})" for place in optimum.better)
     note = f"on {optimum.where}: the best mean of {places}; shown to be better than the documented place: {better or 'none'}"

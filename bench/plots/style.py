@@ -5,6 +5,7 @@ import io
 import itertools
 import math
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,8 +95,13 @@ def facets(titles: Sequence[str], height: float = 2.9, *, share_y: bool = False)
     for unused in axes[len(titles) :]:
         unused.remove()
     for ax, title in zip(axes, titles, strict=False):
-        ax.set_title(shortened(title, 46))
+        ax.set_title(shortened(title, 46) if across == 1 else _in_two_lines(title, 40))
     return figure, axes[: len(titles)]
+
+
+def _in_two_lines(title: str, longest: int) -> str:
+    """Over a panel beside others, whose titles a long one would reach."""
+    return "\n".join(textwrap.wrap(plain(title), longest, break_on_hyphens=False, max_lines=2, placeholder="…"))
 
 
 def legend(figure: "Figure", variants: Sequence[str], *, lines: bool = True, more: Sequence[Any] = ()) -> None:

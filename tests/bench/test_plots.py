@@ -13,7 +13,7 @@ from matplotlib import rcParams
 from PIL import Image
 
 from bench import plots, stats
-from bench.plots.style import COLOURS, looks, styled
+from bench.plots.style import COLOURS, facets, looks, styled
 from bench.runs import Run, RunRecord, Seed
 from bench.suite import load_dict
 from bench.suite.plan import Plan, PlotName
@@ -206,3 +206,17 @@ def test_a_null_in_a_curve_is_a_gap() -> None:
     with styled():
         figure = plots.learning_curves(scores)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [0.1, np.nan, 0.3])
+
+
+def test_titles_of_neighbouring_panels_do_not_meet() -> None:
+    long = "brats (test=['brats_2013_pat0001_1']), patient 1"
+    with styled():
+        figure, axes = facets([long, long, f"{'b' * 39} {'a' * 39} more"])
+        figure.draw_without_rendering()
+        (alone,) = facets([long])[1]
+    (first, second, third) = [ax._left_title.get_window_extent() for ax in axes]
+    assert first.x1 < second.x0
+    assert second.x1 < third.x0
+    assert axes[2].get_title(loc="left").endswith("…")
+    assert axes[0].get_title(loc="left") == "brats (test=['brats_2013_pat0001_1']),\npatient 1"
+    assert alone.get_title(loc="left") == "brats (test=['brats_2013_pat0001_1']), patie…"
