@@ -219,4 +219,4 @@ def test_titles_of_neighbouring_panels_do_not_meet() -> None:
     assert second.x1 < third.x0
     assert axes[2].get_title(loc="left").endswith("…")
     assert axes[0].get_title(loc="left") == "brats (test=['brats_2013_pat0001_1']),\npatient 1"
-    assert alone.get_title(loc="left") == "brats (test=['brats_2013_pat0001_1']), patie…"
+    assert alone.get_title(loc="left") == "brats (test=['brats_2013_pat0001_1']), patien…"
