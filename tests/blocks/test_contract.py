@@ -20,7 +20,8 @@ CASES = [
     for image in IMAGES
     for task in TASKS
 ]
-BATCHES = 5
+BATCHES = 8
+"""Before a batch normalisation a bias has a gradient of rounding alone, which now and then is 0 in several batches in a row."""
 
 
 def example(name):
@@ -53,6 +54,7 @@ def target(image, task):
 def test_builds_and_learns(name, image, task):
     net = smooth(blocks.network(example(name), image, target(image, task), seed=0))
     random = torch.Generator().manual_seed(1)
+    torch.manual_seed(2)  # of dropout
     touched = {key: torch.zeros_like(param, dtype=torch.bool) for key, param in net.named_parameters()}
     for _ in range(BATCHES):
         x = torch.randn(8, *image, generator=random).requires_grad_()
