@@ -77,6 +77,22 @@ def test_tables_follow_from_the_records(folder: Path) -> None:
         assert file.read_text() == "\n\n".join([*tables, LEGEND]) + "\n"
 
 
+def test_the_readme_counts_the_verdicts() -> None:
+    page = (ROOT / "results" / "reference" / "README.md").read_text()
+    header, every = (
+        [cell.strip() for cell in next(line for line in page.splitlines() if line.startswith(start)).split("|")]
+        for start in ("| document |", "| all |")
+    )
+    counts = dict(zip(header, every, strict=True))
+    stated = [counts[name] for name in ("statements", "exact", "differs", "contradicted within the document")]
+    said = re.search(
+        r"Of their (\d+) statements (\d+) hold exactly .*, (\d+) differ and (\d+) contradict",
+        (ROOT / "README.md").read_text(),
+    )
+    assert said is not None
+    assert list(said.groups()) == stated
+
+
 def test_the_readme_shows_the_flagships_scores() -> None:
     """Every mean with its interval in the README's first table stands in the committed records' table, in the same row."""
     table = (ROOT / "results" / "reference" / "ablation" / "tables" / "comparison.md").read_text()

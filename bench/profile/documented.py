@@ -24,6 +24,7 @@ UNITS = {
 KINDS = {"cpu": r"\bCPU", "cuda": r"\bGPU", "tpu": r"\bTPU"}
 """Kind of device → how a document's words for its hardware have it."""
 AMOUNT = r"\b\d+ ?[KMGT]i?B\b"
+"""An amount of memory, whose number is no model's."""
 
 
 class Estimate(NamedTuple):
@@ -180,7 +181,7 @@ def _verdict(figure: Hardware, estimate: Estimate, record: RunRecord) -> Verdict
 def same_hardware(on: str, device_name: str) -> bool:
     """Whether a device's name has every model number of the document's: ``RTX 3060`` and ``NVIDIA GeForce RTX 3060``.
 
-    An amount of memory is none: ``a GPU of 4 GB`` names no model, and ``4 cores`` of another device not that.
+    ``a GPU of 4 GB`` names no model, and a device of ``4 cores`` is not that.
     """
     models = [word for word in re.findall(r"[\w-]+", re.sub(AMOUNT, "", on)) if re.search(r"\d", word)]
     return bool(models) and all(re.search(rf"\b{re.escape(model)}\b", device_name, re.I) for model in models)

@@ -35,7 +35,7 @@ TEMPLATE = """\
 {{ paragraph }}
 
 {% endfor %}
-{{ progress }}.{% if trained %} {{ shown }}{% endif %}
+{{ progress }}.{% if shown %} {{ shown }}{% endif %}
 
 {% for mixture in mixtures %}
 
@@ -100,7 +100,9 @@ Of variants, nothing: the suite compares none.
 {% endfor %}
 {% endif %}
 {% endif %}
+{% if more %}
 {{ verbatim(left_by_others()) }}
+{% endif %}
 
 ## How it was made
 {% for what, value in surroundings.items() %}

@@ -134,7 +134,7 @@ class Suite(Model):
         return Plan(
             name=self.name, question=self.question, description=self.description, reference=str(self.reference),
             cells=tuple(cell.plan() for cell in self._cells), networks={cell.digest: cell.layers for cell in self._cells},
-            claims=self.claims, plots=self.plots, source=self._source,
+            claims=self.claims, plots=self.plots, searched=self.tune is not None, source=self._source,
         )  # fmt: skip
 
 

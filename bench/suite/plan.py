@@ -152,5 +152,7 @@ class Plan(Model):
     claims: tuple[Claim, ...] = ()
     plots: tuple[PlotName, ...] | None = None
     """The figures that are wanted; None: those that have something to say."""
+    searched: bool = False
+    """Whether the suite asks for a search, whose runs are recorded beside the plan's."""
     source: str
     """The text of the suite file."""

@@ -56,8 +56,12 @@ class Scores:
         self.plan, self.choice = plan, choice
         planned, records = {id for cell in plan.cells for id in cell.ids}, list(records)
         self.records = {record.id: record for record in records if record.kind == "train" and record.id in planned}
-        self.others = [record for record in records if record.id not in self.records]
-        """What else is recorded of the suite: profiles, and runs of a search."""
+        self.others = [
+            record
+            for record in records
+            if record.id not in self.records and (record.kind == "profile" or plan.searched)
+        ]
+        """What else is recorded of the suite: profiles, and runs of a search; not those of an earlier form of the suite."""
         self.profiles = [
             record
             for record in self.others

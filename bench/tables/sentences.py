@@ -81,8 +81,13 @@ def _names(variants: Iterator[str] | list[str]) -> str:
 
 
 def shown(scores: Scores) -> str:
-    """What every table, sentence and plot is of: ``Metrics are of the test split.``, and more where it is not the default."""
+    """What every table, sentence and plot is of: ``Metrics are of the test split.``, and more where it is not the default.
+
+    Nothing where there are none.
+    """
     choice = scores.choice
+    if not scores.is_trained:
+        return ""
     if not scores.place:
         return f"Metrics are of the {scores.split} split."
     metric = f"The metric is {choice.metric.replace('_', ' ')}" if choice.metric else "Metrics are each task's own"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_records import ENVIRONMENT, run_of
+from fake_records import ENVIRONMENT, record_of, run_of
 
 import bench
 from bench import api, profile
@@ -25,6 +25,7 @@ from bench.profile.report import report
 from bench.profile.tables import as_json, costs_table, frame, troubles
 from bench.profile.work import fits
 from bench.progress import View
+from bench.report import report as write_report
 from bench.runs import RunError, RunRecord, Setting
 from bench.schedule import Limits, Slot
 from bench.store import Store
@@ -126,7 +127,19 @@ def test_where_nothing_is_trained_no_table_of_scores_is_shown(profiled: Profiled
     assert re.search(r"^- devices: cpu, .+, \d+ cores$", readme, re.MULTILINE)
     page = (profiled.folder / "report.html").read_text()
     assert ">Results</h2>" not in page
+    assert "Metrics are of" not in page
     assert ">Networks</h2>" in page
+
+
+def test_trainings_of_an_earlier_form_of_the_suite_are_no_search(profiled: Profiled, tmp_path: Path) -> None:
+    shutil.copytree(profiled.folder, tmp_path / "costs")
+    store = Store(tmp_path / "costs")
+    with store.lock(print):
+        store.append(record_of(run_of("earlier", "digits", 0), {"accuracy": 0.5}))
+    write_report(profiled.plan, [], store.folder)
+    readme = (store.folder / "README.md").read_text()
+    assert "\n4 profiles; none of the suite's own 2 runs.\n" in readme
+    assert "bench tune" not in readme
 
 
 def test_what_is_recorded_is_not_measured_again(suite: Suite, profiled: Profiled) -> None:
