@@ -1,13 +1,12 @@
 """What a user did wrong, said once and clearly: the command line prints it and ends with exit code 2."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-
-class UserError(ValueError):
-    """The user's input is wrong; the message says what came, what was expected and what to do next."""
+from blocks.spec.errors import UserError as UserError
+from blocks.spec.errors import nearest as nearest
+from blocks.spec.errors import show as show
 
 
 @dataclass(frozen=True, order=True)
@@ -38,16 +37,3 @@ class SuiteError(UserError):
 
     def __reduce__(self) -> Any:
         return type(self), (self.file, self.problems)
-
-
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """``; did you mean 'dropout'?``, or the known names where none is near."""
-    names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
-
-
-def show(value: Any) -> str:
-    """What a user wrote, cut to a length that fits a message."""
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from blocks.declare import declares
-from blocks.options import Positive
-from blocks.registry import block
-from blocks.shape import BlockError, Shape, map_shape
+from blocks.shape import map_shape
+from blocks.spec import BlockError, Positive, Shape, block
 
 Algorithm = Literal["direct", "im2col", "fft"]
 

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from blocks.cost import Cost, counted
+from blocks.costs import Cost, counted
 from blocks.field import Field
 from blocks.live import live_elements
 from blocks.memory import Memory, memory
 from blocks.receptive_field import Followed, follow
 from blocks.running import stand_ins, switched, tensors
-from blocks.shape import BlockError, Shape, show
+from blocks.shape import show
+from blocks.spec import BlockError, Shape
 
 T = TypeVar("T")
 UNKNOWN = Field(None, followed=False)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from blocks.options import Positive
-from blocks.registry import block
-from blocks.shape import Block, BlockError, Shape, chain, out_shape, show
+from blocks.shape import chain, out_shape, show
+from blocks.spec import Block, BlockError, Positive, Shape, block
 
 
 class Parallel(nn.ModuleList):

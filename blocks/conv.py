@@ -7,9 +7,8 @@ from torch import nn
 
 from blocks import layers
 from blocks.layers import Act, Bias, Norm, Padding
-from blocks.options import Positive, Range, Rate
-from blocks.registry import block
-from blocks.shape import Block, BlockError, Shape, chain, map_shape
+from blocks.shape import chain, map_shape
+from blocks.spec import Block, BlockError, Positive, Range, Rate, Shape, block
 
 
 def convolutions(

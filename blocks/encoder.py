@@ -5,9 +5,8 @@ from functools import partial
 
 from torch import nn
 
-from blocks.options import Positive
-from blocks.registry import block
-from blocks.shape import Block, BlockError, Shape, Stage, chain
+from blocks.shape import chain
+from blocks.spec import Block, BlockError, Positive, Shape, Stage, block
 
 Blocks = Positive | Sequence[Positive]
 """How many stages of each width: one number for all, or a list of one for each."""

@@ -8,8 +8,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from blocks.options import nearest
-from blocks.shape import BlockError
+from blocks.spec import BlockError, nearest
 
 MODE = "symmetric"  # the one padding that reconstructs maps smaller than the filters; the same as of our Haar transform
 

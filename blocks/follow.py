@@ -12,7 +12,7 @@ from blocks.known import Found, Known
 from blocks.reach import NOTHING, Array, Change, Reach, UnknownReachError, each, everything, joined, picked, union
 from blocks.reach_rules import FACTORS, JOINS, PIECES, RULES, is_elementwise, product
 from blocks.running import tensors
-from blocks.shape import Shape
+from blocks.spec import Shape
 from blocks.torch_calls import given_to, mutated
 
 FOLLOWED = {*RULES, *FACTORS, *PIECES, *JOINS, "index"}

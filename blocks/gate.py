@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from blocks import layers
 from blocks.layers import Bias, Norm, has_bias
-from blocks.shape import Shape, chain, map_shape
+from blocks.shape import chain, map_shape
+from blocks.spec import Shape
 
 
 class AttentionGate(nn.Module):

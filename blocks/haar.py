@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from blocks.declare import declares
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 
 def _macs(x: Tensor) -> int:

@@ -1,6 +1,5 @@
 """A head reads features of any shape into a target of any shape: the data set, not the block, decides on the task."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -9,11 +8,11 @@ from torch import Tensor, nn
 
 from blocks import layers
 from blocks.layers import Act, Norm
-from blocks.options import Positive, Rate, quote
 from blocks.pool import GlobalPool
-from blocks.registry import Path, Problem, SpecError, resolve_options
 from blocks.resize import resized
-from blocks.shape import Block, BlockError, Shape, chain
+from blocks.shape import chain
+from blocks.spec import Block, BlockError, Path, Positive, Problem, Rate, Shape, SpecError, options_of, resolve_options
+from blocks.spec import show as shown
 
 Read = Literal["average", "flatten"]
 
@@ -85,20 +84,18 @@ def resolve_head(spec: Mapping[str, Any] | None = None, path: Path = ()) -> dict
     """A head's options with every default filled in. Raises ``SpecError`` with all its problems, each with its path."""
     problems: list[Problem] = []
     if not isinstance(spec, Mapping | None):
-        raise SpecError([Problem(path, f"expected a head {{option: value, …}}, got {quote(spec)}")])
-    options = _options(head)
-    del options["target_shape"]
-    resolved = resolve_options(spec or {}, options, "head", path, problems)
+        raise SpecError([Problem(path, f"expected a head {{option: value, …}}, got {shown(spec)}")], "head")
+    resolved = resolve_options(spec or {}, HEAD_OPTIONS, "head", path, problems)
     if isinstance(output := resolved.get("output"), Mapping):
-        resolved["output"] = resolve_options(output, _options(transform), "output", (*path, "output"), problems)
+        resolved["output"] = resolve_options(output, OUTPUT_OPTIONS, "output", (*path, "output"), problems)
     if problems:
-        raise SpecError(problems)
+        raise SpecError(problems, "head")
     return resolved
 
 
-def _options(build: Any) -> dict[str, inspect.Parameter]:
-    _, *options = inspect.signature(build, eval_str=True).parameters.values()
-    return {option.name: option for option in options}
+HEAD_OPTIONS = {name: option for name, option in options_of(head, "head").items() if name != "target_shape"}
+"""What a suite may set of a head."""
+OUTPUT_OPTIONS = options_of(transform, "output")
 
 
 def _rates(hidden: Sequence[int], norm: Norm, dropout: float | Sequence[float]) -> Sequence[float]:

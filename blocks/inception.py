@@ -7,10 +7,9 @@ from torch import nn
 from blocks import layers
 from blocks.compose import parallel
 from blocks.layers import Act, Bias, Norm, has_bias
-from blocks.options import Positive, Rate
 from blocks.pool import max_pool
-from blocks.registry import block
-from blocks.shape import Block, BlockError, Shape, chain, map_shape
+from blocks.shape import chain, map_shape
+from blocks.spec import Block, BlockError, Positive, Rate, Shape, block
 
 
 @block(example={"width": 16, "norm": "batch"})

@@ -5,9 +5,8 @@ from typing import Literal
 
 from torch import nn
 
-from blocks.options import Count, Positive, Rate
-from blocks.registry import block
-from blocks.shape import BlockError, Shape, map_shape, show
+from blocks.shape import map_shape, show
+from blocks.spec import BlockError, Count, Positive, Rate, Shape, block
 
 Act = Literal["none", "relu", "leaky_relu", "elu", "gelu", "silu", "hardswish", "tanh", "sigmoid"]
 Norm = Literal["none", "batch", "layer", "group", "instance"]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from blocks.rank_one import random
 from blocks.running import switched, tensors
-from blocks.shape import Shape
+from blocks.spec import Shape
 from blocks.structure import Structure
 
 DENSE = 2**20

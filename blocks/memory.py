@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from blocks.running import at_work, stand_ins, switched, tensors
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from torch import nn
 
 from blocks import layers
 from blocks.layers import Act, Norm
-from blocks.options import Positive, Rate
-from blocks.registry import block
-from blocks.shape import Block, Shape, chain
+from blocks.shape import chain
+from blocks.spec import Block, Positive, Rate, Shape, block
 
 
 @block(example={"widths": [8, 6], "norm": "batch", "dropout": 0.1})

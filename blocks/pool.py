@@ -4,10 +4,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from blocks.options import Count, Positive
-from blocks.registry import block
 from blocks.resize import Resample, average_weights
-from blocks.shape import Shape, map_shape
+from blocks.shape import map_shape
+from blocks.spec import Count, Positive, Shape, block
 
 
 class GlobalPool(nn.Module):

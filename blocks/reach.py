@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 Array = npt.NDArray[np.int32]
 Reach = tuple[Array, Array, Array, Array]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from blocks.reach import Array, Change, UnknownReachError, picked, reshaped
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 Given = Mapping[str, Any]
 Rule = Callable[[Given, Shape, Shape], Change]

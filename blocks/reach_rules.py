@@ -11,7 +11,7 @@ from blocks import reach_moves as moves
 from blocks import reach_windows as maps
 from blocks.reach import Change, over
 from blocks.reach_moves import Given, Rule, axes_of
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 
 def reduction(given: Given, shape: Shape, out: Shape) -> Change:

@@ -6,7 +6,7 @@ import numpy as np
 
 from blocks.reach import Array, Change, everything, over, picked, scattered, windows
 from blocks.reach_moves import Given, Rule, in_turn, least, pair
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 
 def convolution(given: Given, shape: Shape, out: Shape) -> Change:

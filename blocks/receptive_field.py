@@ -17,7 +17,7 @@ from blocks.field import Field, Interval
 from blocks.follow import Follower
 from blocks.reach import NOTHING, Array, Reach, each, image
 from blocks.running import switched, tensors
-from blocks.shape import Shape
+from blocks.spec import Shape
 from blocks.support import empirical_field
 from blocks.torch_calls import Interior
 

@@ -8,10 +8,9 @@ from torch import nn
 from blocks import layers
 from blocks.conv import convolutions
 from blocks.layers import Act, Bias, Norm, Padding, has_bias
-from blocks.options import Positive, Rate
-from blocks.registry import block
-from blocks.shape import Block, BlockError, Shape, chain
+from blocks.shape import chain
 from blocks.skip import skip
+from blocks.spec import Block, BlockError, Positive, Rate, Shape, block
 
 
 @block(example={"width": 6, "norm": "batch", "dropout": 0.1})

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from blocks.options import Positive
-from blocks.registry import block
-from blocks.shape import Shape, map_shape
+from blocks.shape import map_shape
+from blocks.spec import Positive, Shape, block
 
 
 def bilinear_weights(size: int, target: int) -> Tensor:

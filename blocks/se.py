@@ -5,9 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from blocks.options import Positive
-from blocks.registry import block
-from blocks.shape import Shape, Stage, chain
+from blocks.shape import chain
+from blocks.spec import Positive, Shape, Stage, block
 
 
 class SqueezeExcite(nn.Module):

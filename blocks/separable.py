@@ -6,9 +6,8 @@ from torch import nn
 
 from blocks import layers
 from blocks.layers import Act, Bias, Norm, Padding, has_bias
-from blocks.options import Positive, Rate
-from blocks.registry import block
-from blocks.shape import Block, Shape, chain, map_shape
+from blocks.shape import chain, map_shape
+from blocks.spec import Block, Positive, Rate, Shape, block
 
 
 @block(example={"width": 6, "norm": "batch", "dropout": 0.1})

@@ -1,32 +1,16 @@
-"""Shapes, and the two kinds of function that the library is made of: blocks and stages."""
+"""The shapes that modules give, found by running them on meta tensors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from blocks.running import switched
-
-Shape = tuple[int, ...]
-"""``(C, H, W)`` of a map or ``(F,)`` of a vector; the batch axis is left out."""
-
-Block = Callable[[Shape], nn.Module]
-"""Builds a module for the shape of what comes in; its options are already bound."""
-
-
-class Stage(Protocol):
-    """A block from map to map, whose width and stride are set by the block it is part of."""
-
-    def __call__(self, in_shape: Shape, /, *, width: int, stride: int = 1) -> nn.Module:
-        """Builds the stage for maps of ``in_shape``, with ``width`` output channels."""
-
-
-class BlockError(ValueError):
-    """A block cannot be built from this shape and these options."""
+from blocks.spec import Block, BlockError, Shape
 
 
 def show(shape: Shape) -> str:

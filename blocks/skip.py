@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from blocks import layers
 from blocks.gate import attention_gate
 from blocks.layers import Bias, Norm, has_bias
-from blocks.registry import block
-from blocks.shape import Block, BlockError, Shape, chain, out_shape, show
+from blocks.shape import chain, out_shape, show
+from blocks.spec import Block, BlockError, Shape, block
 
 Join = Literal["add", "concat", "attention", "none"]
 

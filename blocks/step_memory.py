@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from blocks.memory import AnyBatch, Liveness
 from blocks.running import at_work, stand_ins, switched, tensors
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 aten = torch.ops.aten
 Work = Callable[[Callable[[Tensor], Tensor], Tensor], Any]

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from blocks.field import Field, Interval
-from blocks.options import nearest
 from blocks.rank_one import random
 from blocks.running import switched, tensors
-from blocks.shape import BlockError, Shape
+from blocks.spec import BlockError, Shape, nearest
 from blocks.structure import Structure
 from blocks.torch_calls import Interior
 

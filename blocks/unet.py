@@ -10,13 +10,12 @@ from blocks import layers
 from blocks.conv import transposed
 from blocks.encoder import Blocks, per_width, stages
 from blocks.layers import Act, Bias, Norm, has_bias
-from blocks.options import Positive
 from blocks.pool import avg_pool, max_pool
-from blocks.registry import block
 from blocks.resize import upsample
-from blocks.shape import Block, Shape, Stage, chain
+from blocks.shape import chain
 from blocks.skip import Join
 from blocks.skip import skip as join
+from blocks.spec import Block, Positive, Shape, Stage, block
 
 Up = Literal["transposed", "bilinear", "nearest"]
 Down = Literal["stride", "max", "avg"]

@@ -9,9 +9,8 @@ from blocks.conv import conv
 from blocks.filterbank import FilterBank
 from blocks.haar import haar, haar_levels, haar_levels_inverse
 from blocks.layers import Act, Bias, Norm, conv2d
-from blocks.options import Positive, Rate
-from blocks.registry import block
-from blocks.shape import BlockError, Shape, chain, map_shape
+from blocks.shape import chain, map_shape
+from blocks.spec import BlockError, Positive, Rate, Shape, block
 
 
 @block(example={"width": 6, "stride": 2, "norm": "batch"})

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from blocks.haar import haar_levels, max_levels
-from blocks.options import Positive
-from blocks.registry import block
-from blocks.shape import BlockError, Shape, map_shape, show
+from blocks.shape import map_shape, show
+from blocks.spec import BlockError, Positive, Shape, block
 
 
 @block(example={"level": 1, "width": 6})

@@ -13,10 +13,10 @@ from bench.claims.registry import Readable
 from bench.data import Data
 from bench.errors import UserError, nearest
 from bench.runs import Run
-from blocks.cost import STATISTICS
+from blocks.costs import STATISTICS
 from blocks.memory import Memory, memory
 from blocks.receptive_field import Field, receptive_fields
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,12 @@
-"""Data sets: one file each, registered under their function's name; importing this package registers all of them."""
-
-import importlib
-import pkgutil
+"""Data sets: one file each, registered under their function's name."""
 
 from bench.data.base import DATASETS, Data, DataError, Info, Loaded, Split, dataset
-from bench.data.spec import DataSpecError, data_from, resolve_data
-
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+from bench.data.spec import data_from, resolve_data
 
 __all__ = [
     "DATASETS",
     "Data",
     "DataError",
-    "DataSpecError",
     "Info",
     "Loaded",
     "Split",

@@ -1,16 +1,16 @@
 """What a data set is, how one is registered, and where its files are looked for."""
 
-import inspect
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import platformdirs
 from torch import Tensor
 
-from bench.errors import UserError, nearest
+from bench.errors import UserError
+from blocks.spec import Registry
 
 Shape = tuple[int, ...]
 
@@ -87,46 +87,16 @@ class Data:
 
 Maker = TypeVar("Maker", bound=Callable[..., Data])
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A registered data set: the function that makes it, and its options with their defaults."""
-
-    name: str
-    make: Callable[..., Data]
-    options: dict[str, inspect.Parameter]
-
-    @property
-    def summary(self) -> str:
-        """The first line of the data set's docstring."""
-        return (inspect.getdoc(self.make) or "").partition("\n")[0]
-
-
-DATASETS: dict[str, Entry] = {}
+DATASETS: Registry[Callable[..., Data]] = Registry("data set", home="bench.data")
 
 
 def dataset(make: Maker) -> Maker:
     """Registers a function ``(*, options) -> Data`` as a data set, under its own name.
 
-    Raises ``ValueError`` where the name is taken, or an option is not keyword-only, annotated and with a default.
+    Raises ``ValueError`` where the name is taken, or an option is not annotated or has no default.
     """
-    name = make.__name__
-    options = inspect.signature(make, eval_str=True).parameters
-    for option in options.values():
-        if option.kind is not option.KEYWORD_ONLY or option.empty in (option.annotation, option.default):
-            raise ValueError(
-                f"data set {name!r}: option {option.name!r} must be keyword-only, annotated, with a default"
-            )
-    known = DATASETS.get(name)
-    if known and (known.make.__module__, known.make.__qualname__) != (make.__module__, make.__qualname__):
-        raise ValueError(f"data set {name!r} is already registered by {known.make.__module__}")
-    DATASETS[name] = Entry(name, make, dict(options))
+    DATASETS.register(make)
     return make
-
-
-def unknown(name: Any) -> UserError:
-    """The error for a data set that nobody registered."""
-    return UserError(f"{name!r} is not a data set{nearest(name, DATASETS)}")
 
 
 _folder: Path | None = None

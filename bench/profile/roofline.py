@@ -16,7 +16,7 @@ from torch import nn
 
 from bench.profile.machine import Ceilings
 from bench.profile.subject import Subject
-from blocks.cost import Cost
+from blocks.costs import Cost
 from blocks.memory import Memory
 from blocks.running import at_work
 from blocks.step_memory import StepMemory

@@ -18,7 +18,7 @@ from bench.suite.references import check_references
 from bench.suite.resolve import Resolved, filled, resolved
 from bench.suite.settings import Match
 from bench.suite.source import from_value
-from blocks.shape import BlockError
+from blocks.spec import BlockError
 
 
 def expand(suite: Suite, value: Mapping[str, Any], problems: Problems, only: str | None = None) -> list[Cell]:

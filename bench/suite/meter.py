@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from bench.data import Data
-from blocks.cost import Cost, cost, live_params
-from blocks.network import network
-from blocks.shape import BlockError, Shape
+from blocks.costs import Cost, cost, live_params
+from blocks.networks import network
+from blocks.spec import BlockError, Shape
 
 _REFUSALS = (ValueError, RuntimeError, TypeError, OverflowError)
 """What a block, also a plug-in's, or torch raises for options and shapes that cannot be."""

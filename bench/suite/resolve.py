@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bench.data import Data, DataSpecError, data_from, resolve_data
+from bench.data import Data, data_from, resolve_data
 from bench.errors import UserError
 from bench.runs import Recipe, Run, Seed
 from bench.suite.drafts import Point
@@ -13,8 +13,7 @@ from bench.suite.explain import checked
 from bench.suite.problems import Problems
 from bench.task import TASKS
 from blocks.head import resolve_head
-from blocks.registry import SpecError, resolve
-from blocks.shape import BlockError
+from blocks.spec import BlockError, SpecError, resolve
 
 _NEEDED = {"data": "{name: digits}", "network": "{block: mlp, widths: [64]}", "budget": "{epochs: 20}"}
 
@@ -65,9 +64,9 @@ class _Check:
             return None
         try:
             return data_from(self._draft.values["data"])
-        except DataSpecError as error:
-            for path, message in error.problems:
-                self._add(("data", *path), message)
+        except SpecError as error:
+            for problem in error.problems:
+                self._add(("data", *problem.path), problem.message)
         except UserError as error:
             self._add(("data",), str(error))
         return None

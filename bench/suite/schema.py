@@ -12,7 +12,7 @@ from bench.runs import Run
 from bench.suite import Suite
 from bench.suite.changes import PARTS
 from blocks.head import resolve_head
-from blocks.registry import BLOCKS
+from blocks.spec import BLOCKS
 
 Json = dict[str, Any]
 

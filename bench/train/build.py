@@ -10,8 +10,8 @@ from torch import Tensor, nn
 import blocks
 from bench.data.base import Data
 from bench.runs import Run
-from blocks.cost import Cost
-from blocks.cost import cost as counted
+from blocks.costs import Cost
+from blocks.costs import cost as counted
 
 Forward = Callable[[Tensor], Tensor]
 

@@ -11,7 +11,7 @@ from bench.claims.registry import QUANTITIES, Finding, quantity
 from bench.data import data_from, resolve_data
 from bench.runs import Budget, Recipe, Run, Seed
 from blocks import resolve_head
-from blocks.registry import resolve
+from blocks.spec import resolve
 
 
 def network(spec: dict[str, Any], *, shape: tuple[int, ...] = (1, 16, 16), **more: Any) -> Network:

@@ -7,7 +7,7 @@ import torch
 from bench.data.base import Data, Info, Loaded, Split
 from bench.runs import Budget, Recipe, Run, Seed
 from blocks import resolve_head
-from blocks.registry import resolve
+from blocks.spec import resolve
 
 SIDE = 12
 TARGETS = {"classification": (3,), "regression": (2,), "segmentation": (1, SIDE, SIDE)}

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 import blocks
 from blocks import BlockError
 from blocks.algorithms import correlate, fast_length
-from blocks.registry import build
+from blocks.spec import build
 
 ALGORITHMS = ("im2col", "fft")
 CASES = [

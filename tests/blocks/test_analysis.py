@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from blocks import BlockError, analyze, network
-from blocks.registry import build
+from blocks.spec import build
 
 
 class MobileNetBlock(nn.Module):

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from torch import nn
 
 import blocks
-from blocks.registry import BLOCKS, BlockError, build, resolve
+from blocks.spec import BLOCKS, BlockError, build, resolve
 
 IMAGES = {"grey": (1, 16, 16), "colour": (3, 16, 16), "odd": (3, 17, 13)}
 TASKS = {"classification": (10,), "regression": (2,), "segmentation": (1, None, None)}

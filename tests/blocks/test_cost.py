@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from blocks.cost import cost, live_params
+from blocks.costs import cost, live_params
 from blocks.declare import COUNTERS, declares
 from blocks.filterbank import FilterBank
 from blocks.haar import haar, haar_inverse, haar_levels
 from blocks.live import live_elements
 from blocks.macs import Tally
-from blocks.registry import build
+from blocks.spec import build
 from blocks.wavpool import wavpool
 
 

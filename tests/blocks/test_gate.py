@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from blocks import BlockError, out_shape
 from blocks.conv import conv
-from blocks.cost import cost
+from blocks.costs import cost
 from blocks.gate import attention_gate
 from blocks.layers import linear
 from blocks.receptive_field import empirical_field, follow

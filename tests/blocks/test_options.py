@@ -4,19 +4,8 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from blocks import Block, Stage
-from blocks.options import (
-    Count,
-    Positive,
-    Range,
-    Rate,
-    canonical,
-    describe,
-    fits,
-    suggestion,
-    takes_block,
-    takes_blocks,
-    takes_stage,
-)
+from blocks.spec import Count, Positive, Range, Rate
+from blocks.spec.options import canonical, describe, fits, suggestion, takes_block, takes_blocks, takes_stage
 
 NORM = Literal["none", "batch"]
 TABLE = [
@@ -55,7 +44,7 @@ def test_fits(annotation, right, wrong):
         (Literal["same", "valid"] | Count, "same | valid or a whole number at least 0"),
         (Sequence[Positive] | None, "a list [a whole number at least 1, …] or null"),
         (tuple[int, int], "[a whole number, a whole number]"),
-        (dict[str, Any], "dict"),
+        (dict[str, Any], "a mapping from a word to anything"),
         (bool, "true or false"),
         (Stage, "a stage"),
         (Block | None, "a block or null"),

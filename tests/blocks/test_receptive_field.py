@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from blocks.receptive_field import Field, follow, receptive_fields, unfollowed
-from blocks.registry import build
+from blocks.spec import build
 
 SHAPE = (4, 13, 11)
 

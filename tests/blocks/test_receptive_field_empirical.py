@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from blocks.receptive_field import Field, empirical_field, follow
-from blocks.registry import build
-from blocks.shape import BlockError
+from blocks.spec import BlockError, build
 
 UNETS = [
     {"skip": "concat", "up": "transposed", "down": "stride", "stage": {"block": "conv", "norm": "batch"}},

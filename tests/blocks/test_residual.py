@@ -8,9 +8,9 @@ from blocks import BlockError
 from blocks.compose import parallel, repeat
 from blocks.conv import conv
 from blocks.inception import inception
-from blocks.registry import build
 from blocks.residual import bottleneck, preact, residual
 from blocks.se import SqueezeExcite, se
+from blocks.spec import build
 
 X = torch.randn(2, 6, 9, 7)
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from blocks.pool import adaptive_pool, avg_pool, global_pool, max_pool
-from blocks.registry import build
 from blocks.resize import Resample, Upsample, resized, upsample
+from blocks.spec import build
 
 SIDE = st.integers(1, 12)
 

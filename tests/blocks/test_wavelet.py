@@ -10,8 +10,8 @@ import torch
 
 from blocks.filterbank import FilterBank
 from blocks.haar import haar_levels, haar_levels_inverse
-from blocks.registry import BLOCKS, BlockError
 from blocks.shape import out_shape
+from blocks.spec import BLOCKS, BlockError
 from blocks.wavelet import HaarBands, WaveletResidual, haar_down, wavelet_conv
 
 FAMILIES = ["haar", "db2", "db4", "sym4", "bior2.2", "coif1"]

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from blocks.live import live_elements
-from blocks.registry import BlockError
 from blocks.shape import out_shape
+from blocks.spec import BlockError
 from blocks.wavpool import WavPool, microwav, wavpool
 
 

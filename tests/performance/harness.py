@@ -25,7 +25,7 @@ from bench.data.splits import splits
 from bench.runs import Budget, Recipe, Run, Seed
 from bench.train import train
 from bench.train.reproducible import stream
-from blocks.registry import resolve
+from blocks.spec import resolve
 
 LIMIT = 1.03
 EPOCHS, BATCH = 20, 64  # what a run of the flagship on digits has

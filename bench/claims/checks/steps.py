@@ -8,8 +8,9 @@ from torch import nn
 from bench.claims.networks import Layer, Network
 from bench.claims.registry import Finding, Readable, quantity
 from blocks.pool import GlobalPool
-from blocks.shape import Shape, out_shape
+from blocks.shape import out_shape
 from blocks.skip import Skip
+from blocks.spec import Shape
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import nn
 from bench.claims.checks.layout import residual_skips
 from bench.claims.networks import Network, Part
 from bench.claims.registry import Finding, Readable, quantity
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bench.claims.formulas.law import check, verdict
 from bench.claims.networks import Network
 from bench.claims.registry import Finding, quantity
 from blocks import cost
-from blocks.registry import build
+from blocks.spec import build
 
 SIDES = (16, 32, 64, 128)
 

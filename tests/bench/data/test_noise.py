@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from bench.data import data_from
-from bench.data.spec import DataSpecError
 from bench.data.splits import splits
 from bench.task import TASKS
+from blocks.spec import SpecError
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_seeds_and_splits_differ_and_the_size_of_one_leaves_the_other():
     ("option", "value", "message"),
     [
         ("shape", [0, 8, 8], "at least [1, 1, 1]"),
-        ("shape", [8, 8], "a list of 3 values"),
+        ("shape", [8, 8], "[a whole number, a whole number, a whole number]"),
         ("target", 1, "a number of classes from 2"),
         ("target", [3], "[2] or [masks, height, width]"),
         ("target", [1, 8], "[2] or [masks, height, width]"),
@@ -90,7 +90,7 @@ def test_seeds_and_splits_differ_and_the_size_of_one_leaves_the_other():
     ],
 )
 def test_wrong_options_are_named(option, value, message):
-    with pytest.raises(DataSpecError) as error:
+    with pytest.raises(SpecError) as error:
         data_from({"name": "noise", option: value})
     assert message in str(error.value)
     assert f"data.{option}" in str(error.value)

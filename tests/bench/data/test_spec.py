@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from bench.data.base import DATASETS, Data, DataError, Info, Loaded, Split, dataset, set_folder
-from bench.data.spec import DataSpecError, check_options, data_from, resolve_data
+from bench.data.spec import check_options, data_from, resolve_data
+from blocks.spec import Problem, SpecError
 
 made = []
 
@@ -93,52 +94,57 @@ def test_resolve_fills_in_the_defaults(given, resolved):
 @pytest.mark.parametrize(
     ("spec", "path", "message"),
     [
-        ("thing", (), "expected {name: NAME, …}, got 'thing'"),
-        ({"size": 3}, (), "expected {name: NAME, …}, got {'size': 3}"),
+        (3, (), "expected NAME or {name: NAME, …}, got 3"),
+        ("thin", (), "'thin' is not a data set; did you mean 'thing'?"),
+        ({"size": 3}, (), "expected NAME or {name: NAME, …}, got {'size': 3}"),
         ({"name": "thin"}, ("name",), "'thin' is not a data set; did you mean 'thing'?"),
         ({"name": ["thing"]}, ("name",), "is not a data set"),
-        ({"name": None}, ("name",), "None is not a data set; known are"),
+        ({"name": None}, ("name",), "null is not a data set; known are"),
         ({"name": "thing", "sise": 3}, ("sise",), "'sise' is not an option of 'thing'; did you mean 'size'?"),
         ({"name": "thing", 3: 3}, ("3",), "3 is not an option of 'thing'; known are grey, kind"),
         ({"name": "bare", "size": 3}, ("size",), "'size' is not an option of 'bare', which has none"),
-        ({"name": "thing", "size": 3.0}, ("size",), "'size' must be a whole number, got 3.0"),
-        ({"name": "thing", "size": True}, ("size",), "'size' must be a whole number, got True"),
-        ({"name": "thing", "size": None}, ("size",), "'size' must be a whole number, got None"),
-        ({"name": "thing", "noise": "much"}, ("noise",), "'noise' must be a number, got 'much'"),
-        ({"name": "thing", "noise": float("nan")}, ("noise",), "'noise' must be a number, got nan"),
-        ({"name": "thing", "noise": False}, ("noise",), "'noise' must be a number, got False"),
-        ({"name": "thing", "grey": 1}, ("grey",), "'grey' must be true or false, got 1"),
-        ({"name": "thing", "path": 5}, ("path",), "'path' must be a word, got 5"),
-        ({"name": "thing", "kind": "squre"}, ("kind",), "must be circle | square, got 'squre'; did you mean 'square'?"),
-        ({"name": "thing", "kind": 4}, ("kind",), "'kind' must be circle | square, got 4"),
-        ({"name": "thing", "limit": "5"}, ("limit",), "'limit' must be a whole number or null, got '5'"),
-        ({"name": "thing", "share": "al"}, ("share",), "must be a number or all, got 'al'; did you mean 'all'?"),
-        ({"name": "thing", "span": [1.0]}, ("span",), "must be a list of 2 values (a number, a number), got [1.0]"),
-        ({"name": "thing", "span": 1.0}, ("span",), "must be a list of 2 values (a number, a number), got 1.0"),
-        ({"name": "thing", "names": ["a", 1]}, ("names",), "'names' must be a list, each a word, got ['a', 1]"),
-        ({"name": "thing", "names": "ab"}, ("names",), "'names' must be a list, each a word, got 'ab'"),
+        ({"name": "thing", "size": 3.0}, ("size",), "expected a whole number, got 3.0"),
+        ({"name": "thing", "size": True}, ("size",), "expected a whole number, got true"),
+        ({"name": "thing", "size": None}, ("size",), "expected a whole number, got null"),
+        ({"name": "thing", "noise": "much"}, ("noise",), "expected a number, got 'much'"),
+        ({"name": "thing", "noise": float("nan")}, ("noise",), "expected a number, got nan"),
+        ({"name": "thing", "noise": False}, ("noise",), "expected a number, got false"),
+        ({"name": "thing", "grey": 1}, ("grey",), "expected true or false, got 1"),
+        ({"name": "thing", "path": 5}, ("path",), "expected a word, got 5"),
+        (
+            {"name": "thing", "kind": "squre"},
+            ("kind",),
+            "expected circle | square, got 'squre'; did you mean 'square'?",
+        ),
+        ({"name": "thing", "kind": 4}, ("kind",), "expected circle | square, got 4"),
+        ({"name": "thing", "limit": "5"}, ("limit",), "expected a whole number or null, got '5'"),
+        ({"name": "thing", "share": "al"}, ("share",), "expected a number or all, got 'al'; did you mean 'all'?"),
+        ({"name": "thing", "span": [1.0]}, ("span",), "expected [a number, a number], got [1.0]"),
+        ({"name": "thing", "span": 1.0}, ("span",), "expected [a number, a number], got 1.0"),
+        ({"name": "thing", "names": ["a", 1]}, ("names",), "expected a list [a word, …], got ['a', 1]"),
+        ({"name": "thing", "names": "ab"}, ("names",), "expected a list [a word, …], got 'ab'"),
         ({"name": "thing", "patterns": {"t1": 5}}, ("patterns",), "a mapping from a word to a word, got {'t1': 5}"),
         ({"name": "thing", "modalities": []}, ("modalities",), "a mapping from a word to a word or null, got []"),
         (
             {"name": "thing", "path": [0] * 99},
             ("path",),
-            "must be a word, got [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,…",
+            "expected a word, got [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,…",
         ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(spec, path, message):
-    with pytest.raises(DataSpecError) as error:
+    with pytest.raises(SpecError) as error:
         resolve_data(spec)
-    ((place, said),) = error.value.problems
-    assert place == path
-    assert message in said
-    assert str(error.value) == f"{'.'.join(('data', *path))}: {said}"
+    (problem,) = error.value.problems
+    assert problem.path == path
+    assert message in problem.message
+    assert str(error.value) == f"{'.'.join(('data', *path))}: {problem.message}"
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_spec():
-    with pytest.raises(DataSpecError) as error:
+    with pytest.raises(SpecError) as error:
         resolve_data({"name": "thing", "noise": "x", "sise": 1, "size": "y"})
-    assert [path for path, _ in error.value.problems] == [("noise",), ("sise",), ("size",)]
+    assert [problem.path for problem in error.value.problems] == [("noise",), ("sise",), ("size",)]
 
 
 def test_the_same_spec_gives_the_same_object_and_lists_become_tuples():
@@ -157,11 +163,11 @@ def test_another_folder_is_looked_into_again(tmp_path):
 
 
 def test_values_that_cannot_be_and_missing_files():
-    with pytest.raises(DataSpecError) as error:
+    with pytest.raises(SpecError) as error:
         data_from({"name": "thing", "size": 0, "noise": -1})
     assert error.value.problems == [
-        (("size",), "'size' must be 1 or more, got 0"),
-        (("noise",), "'noise' must be 0 or more, got -1.0"),
+        Problem(("size",), "expected 1 or more, got 0"),
+        Problem(("noise",), "expected 0 or more, got -1.0"),
     ]
     for _ in range(2):  # an error is not remembered
         with pytest.raises(DataError, match="nothing there"):

@@ -9,8 +9,9 @@ import torch
 from scipy import stats
 
 from bench.data.head_phantom import SIGNAL, Anatomy, patient, rician, zscore
-from bench.data.spec import DataSpecError, data_from
+from bench.data.spec import data_from
 from bench.data.splits import splits
+from blocks.spec import Problem, SpecError
 
 OPTIONS = {"name": "tumour_phantom", "size": 32, "patients": 12, "slices": 6}
 
@@ -179,17 +180,17 @@ def test_more_patients_leave_the_first_as_they_are():
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("size", 15, "'size' must be from 16 to 256 pixels, got 15"),
-        ("patients", 2, "'patients' must be at least 3, one for each split, got 2"),
-        ("slices", 0, "'slices' must be at least 1, got 0"),
-        ("test_share", 1.0, "'test_share' must be between 0 and 1, got 1.0"),
-        ("bias", 1, "'bias' must be from 0 to below 1, got 1.0"),
-        ("noise", -1, "'noise' must be 0 or more, got -1.0"),
-        ("seed", -1, "'seed' must be 0 or more, got -1"),
-        ("target", "binry", "'target' must be binary | multiclass, got 'binry'; did you mean 'binary'?"),
+        ("size", 15, "expected from 16 to 256 pixels, got 15"),
+        ("patients", 2, "expected at least 3, one for each split, got 2"),
+        ("slices", 0, "expected at least 1, got 0"),
+        ("test_share", 1.0, "expected between 0 and 1, got 1.0"),
+        ("bias", 1, "expected from 0 to below 1, got 1.0"),
+        ("noise", -1, "expected 0 or more, got -1.0"),
+        ("seed", -1, "expected 0 or more, got -1"),
+        ("target", "binry", "expected binary | multiclass, got 'binry'; did you mean 'binary'?"),
     ],
 )
 def test_values_that_cannot_be(option, value, message):
-    with pytest.raises(DataSpecError) as error:
+    with pytest.raises(SpecError) as error:
         data_from({"name": "tumour_phantom", option: value})
-    assert error.value.problems == [((option,), message)]
+    assert error.value.problems == [Problem((option,), message)]

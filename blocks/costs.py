@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from blocks.live import live_elements, live_params
 from blocks.macs import Tally
 from blocks.running import at_work, stand_ins, switched, tensors
-from blocks.shape import Shape
+from blocks.spec import Shape
 
 __all__ = ["Cost", "LayerCost", "cost", "live_params"]
 

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from blocks.head import head as build_head
 from blocks.head import resolve_head
-from blocks.options import nearest
-from blocks.registry import bind
-from blocks.shape import BlockError, Shape, out_shape
+from blocks.shape import out_shape
+from blocks.spec import BlockError, Shape, bind, nearest
 
 Init = Callable[[Tensor], Any]
 

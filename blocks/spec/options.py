@@ -1,13 +1,13 @@
 """What an option's annotation says about the values that may be given for it."""
 
-import difflib
 import math
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from blocks.shape import Block, Stage
+from blocks.spec.errors import nearest
+from blocks.spec.types import Block, Stage
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,16 @@ Count = Annotated[int, Range(0)]
 Positive = Annotated[int, Range(1)]
 Rate = Annotated[float, Range(0, 1)]
 
-_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", type(None): "null"}
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    type(None): "null",
+    Any: "anything",
+}
 _LISTS = (list, tuple, Sequence)
+_MAPPINGS = (dict, Mapping)
 
 
 def fits(value: Any, annotation: Any) -> bool:
@@ -42,6 +50,9 @@ def fits(value: Any, annotation: Any) -> bool:
         if origin is tuple and Ellipsis not in args:
             return isinstance(value, list | tuple) and len(value) == len(args) and all(map(fits, value, args))
         return isinstance(value, list | tuple) and all(fits(item, args[0]) for item in value)
+    if origin in _MAPPINGS:
+        pairs = value.items() if isinstance(value, Mapping) else [(None, None)]
+        return all(fits(key, args[0]) and fits(item, args[1]) for key, item in pairs)
     if annotation is Any:
         return True
     if annotation in (float, int):
@@ -61,6 +72,8 @@ def canonical(value: Any, annotation: Any) -> Any:
     if isinstance(value, list | tuple):
         kinds = args if origin is tuple and Ellipsis not in args else (args[0] if args else Any,) * len(value)
         return list(map(canonical, value, kinds))
+    if isinstance(value, Mapping):
+        return {key: canonical(item, args[1] if origin in _MAPPINGS else Any) for key, item in value.items()}
     return float(value) if annotation is float and isinstance(value, int) else value
 
 
@@ -79,6 +92,8 @@ def describe(annotation: Any) -> str:
         return f"[{', '.join(map(describe, args))}]"
     if origin in _LISTS:
         return f"a list [{describe(args[0])}, …]"
+    if origin in _MAPPINGS:
+        return f"a mapping from {describe(args[0])} to {describe(args[1])}"
     return _WORDS.get(annotation, getattr(origin or annotation, "__name__", str(annotation)))
 
 
@@ -98,13 +113,6 @@ def takes_blocks(annotation: Any) -> bool:
     return any(get_origin(part) in _LISTS and any(map(takes_block, get_args(part))) for part in parts)
 
 
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """``; did you mean 'dropout'?``, or the known names where none is near."""
-    names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"
-
-
 def suggestion(value: Any, annotation: Any) -> str:
     """``; did you mean 'batch'?`` where a word is near one that the option takes, else nothing."""
     words = [
@@ -112,12 +120,6 @@ def suggestion(value: Any, annotation: Any) -> str:
     ]
     hint = nearest(value, map(str, words)) if isinstance(value, str) and words else ""
     return hint if "did you mean" in hint else ""
-
-
-def quote(value: Any) -> str:
-    """A value as it stands in an error message, shortened."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
