@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from blocks.spec.errors import BlockError, Path, Problem, SpecError, UserError, nearest, show
-from blocks.spec.options import Count, Positive, Range, Rate
+from blocks.spec.options import Above, Count, NonNegative, Positive, Range, Rate
 from blocks.spec.registry import BLOCKS, Entry, Promises, Registry, minimal_options, options_of, resolve_options
 from blocks.spec.types import Block, Shape, Stage
 
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCKS",
+    "Above",
     "Block",
     "BlockError",
     "Count",
     "Entry",
+    "NonNegative",
     "Path",
     "Positive",
     "Problem",

@@ -12,18 +12,26 @@ from blocks.spec.types import Block, Stage
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` on, and less than ``below``."""
+    """Numbers from ``low`` on (above it, if ``open``), and less than ``below``."""
 
     low: float
     below: float = math.inf
+    open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return (self.low < value if self.open else self.low <= value) and value < self.below
 
     def __str__(self) -> str:
-        return f"at least {self.low:g}" + ("" if math.isinf(self.below) else f" and less than {self.below:g}")
+        least = f"{'above' if self.open else 'at least'} {self.low:g}"
+        return least + ("" if math.isinf(self.below) else f" and less than {self.below:g}")
 
 
 Count = Annotated[int, Range(0)]
 Positive = Annotated[int, Range(1)]
 Rate = Annotated[float, Range(0, 1)]
+NonNegative = Annotated[float, Range(0)]
+Above = Annotated[float, Range(0, open=True)]
+"""A number above 0."""
 
 _WORDS = {
     int: "a whole number",
@@ -43,7 +51,7 @@ def fits(value: Any, annotation: Any) -> bool:
     if members := _members(annotation):
         return any(fits(value, member) for member in members)
     if origin is Annotated:
-        return fits(value, args[0]) and all(r.low <= value < r.below for r in args[1:] if isinstance(r, Range))
+        return fits(value, args[0]) and all(value in r for r in args[1:] if isinstance(r, Range))
     if origin is Literal:
         return any(value == allowed and type(value) is type(allowed) for allowed in args)
     if origin in _LISTS:

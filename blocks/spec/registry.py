@@ -59,7 +59,7 @@ class Registry(MutableMapping[str, Entry[F]]):
     def __init__(
         self, kind: str, *, key: str = "name", home: str = "", takes: int = 0, has_defaults: bool = True
     ) -> None:
-        """``takes``: how many arguments a function has beside its options, all of which must have defaults if ``has_defaults``."""
+        """``takes``: how many arguments a function has before its options; ``has_defaults``: whether these must have defaults."""
         self.kind, self.key, self._home, self._takes, self._has_defaults = kind, key, home, takes, has_defaults
         self._entries: dict[str, Entry[F]] = {}
 

@@ -1,0 +1,216 @@
+"""What a task is, and the registries of tasks, losses and metrics. Free of torch: tables and reports need none.
+
+A task says what a target means. All that depends on the kind of target stands in the task's own file: how targets are checked,
+its losses and metrics, what is kept of an example, what is drawn of it, how augmentation moves it, what a profile feeds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+from blocks.spec import Problem, Registry, SpecError, nearest, show
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Generator, Tensor
+
+Array = NDArray[Any]
+Statistics = Mapping[str, Array]
+"""Name → array; the first axis is the examples', but for a confusion matrix."""
+Terms = Mapping[str, Mapping[str, Any]]
+"""Loss → its ``weight`` and options."""
+Measure = Callable[[Statistics], float]
+
+
+class Metric:
+    """A measure of how good outputs are, and how to read it."""
+
+    def __init__(
+        self, measure: Measure, *, direction: Literal["max", "min"] = "max", unit: str = "", scale: float = 1.0
+    ) -> None:
+        self.measure, self.direction, self.unit, self.scale = measure, direction, unit, scale
+        """``direction``: which way is better. ``scale``: the length of its natural range: 1 for shares; for pixels 100, so that a
+        margin of 0.01 of it is one pixel."""
+
+    def better(self, new: float, old: float) -> bool:
+        """Whether ``new`` is strictly better than ``old``; anything is better than NaN, and NaN than nothing."""
+        return new == new and (old != old or (new > old if self.direction == "max" else new < old))
+
+
+class Task:
+    """One kind of target. A subclass states what differs; ``metrics`` and ``own_loss`` name what is registered."""
+
+    name: str
+    """Set where the task is registered."""
+    own_metrics: Sequence[str] = ()
+    """The metrics that every run records, the primary one first."""
+    own_loss: Terms = {}
+    """The loss of a recipe that names none."""
+
+    # targets -----------------------------------------------------------------------------------------------------------------
+
+    def check_shape(self, in_shape: tuple[int, ...], target_shape: tuple[int, ...]) -> str | None:
+        """What is wrong with the shapes of a data set, as ``expected …, got …``; None where nothing is."""
+        raise NotImplementedError
+
+    def check_targets(self, y: "Tensor", x_shape: tuple[int, ...], target_shape: tuple[int, ...]) -> str | None:
+        """What is wrong with the targets of a split whose inputs are ``x_shape`` (N, C, …): dtype, shape, range, NaN; or None."""
+        raise NotImplementedError
+
+    def prepared(self, y: "Tensor") -> "Tensor":
+        """Targets as the losses take them: a batch, on its device."""
+        return y
+
+    def sample_targets(self, n: int, target_shape: tuple[int, ...], generator: "Generator") -> "Tensor":
+        """(n, …) random targets as a data set has them: for profiles, and for data of noise."""
+        raise NotImplementedError
+
+    # outputs -----------------------------------------------------------------------------------------------------------------
+
+    def statistics(self, output: "Tensor", target: "Tensor") -> "dict[str, Tensor]":
+        """What the metrics need to know of each example of a batch, still on the device."""
+        raise NotImplementedError
+
+    def gather(self, statistics: "Mapping[str, Tensor]") -> Statistics:
+        """The statistics of a pass (or of a batch) as the metrics take them; waits for the device."""
+        return {name: tensor.cpu().numpy() for name, tensor in statistics.items()}
+
+    def predict(self, output: "Tensor") -> "Tensor":
+        """What is shown and kept of an output, in float32: class probabilities, numbers, the probability of each pixel."""
+        return output.float()
+
+    def example_score(self, statistics: Statistics) -> Array:
+        """(N,) how well each single example came out; better in the direction of the primary metric."""
+        raise NotImplementedError
+
+    def worth_showing(self, statistics: Statistics, n: int) -> Array:
+        """The indices of the examples that pictures may show; all of them, unless a task knows better."""
+        return np.arange(n)
+
+    # what is kept of every test example ---------------------------------------------------------------------------------------
+
+    def packed(self, prediction: Array, target: Array) -> dict[str, Array]:
+        """Predictions (as ``predict`` gives them) and targets in the form that is stored: small, N first."""
+        return {"prediction": prediction, "target": target}
+
+    def unpacked(self, arrays: Statistics) -> Statistics:
+        """The statistics that metrics take, from what ``packed`` gave; and ``prediction`` and ``target`` themselves."""
+        raise NotImplementedError
+
+    # augmentation -------------------------------------------------------------------------------------------------------------
+
+    def moved(self, y: "Tensor", maps: "Callable[[Tensor], Tensor]", points: "Callable[[Tensor], Tensor]") -> "Tensor":
+        """The targets of images that were moved: ``maps`` moves (B, K, H, W) as the images were, ``points`` (B, 2) positions."""
+        return y
+
+    def mixable(self, y: "Tensor", classes: int) -> "Tensor":
+        """Targets of which weighted means can be taken (mixup). Raises ``UserError`` where that makes no sense."""
+        return y
+
+    # pictures -----------------------------------------------------------------------------------------------------------------
+
+    def draw(self, ax: "Axes", arrays: Mapping[str, Array], i: int) -> str:
+        """Draws target and prediction of example ``i`` over its picture, and gives the title: its score in words."""
+        raise NotImplementedError
+
+    def legend(self) -> list[Any]:
+        """matplotlib handles of what ``draw`` draws; none where it draws nothing."""
+        return []
+
+    # what follows from these --------------------------------------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that its runs record, by name, the primary first."""
+        return {name: METRICS[name].about["metric"] for name in self.own_metrics}
+
+    @property
+    def primary(self) -> str:
+        """The metric that decides which epoch is the best."""
+        return self.own_metrics[0]
+
+    def all_metrics(self) -> dict[str, Metric]:
+        """Its own metrics, and those that were registered for it elsewhere (plug-ins)."""
+        others = {name: e.about["metric"] for name, e in METRICS.items() if self.name in e.about["tasks"]}
+        return self.metrics | {name: metric for name, metric in others.items() if name not in self.own_metrics}
+
+    def check_loss(self, terms: Terms) -> None:
+        """Raises ``SpecError`` where a loss is not for this task, or all weigh nothing."""
+        mine = [name for name, entry in LOSSES.items() if self.name in entry.about["tasks"]]
+        problems = [
+            Problem(("loss", name), f"{name!r} is not a loss of {self.name}{nearest(name, mine)}")
+            for name in terms
+            if name not in mine
+        ]
+        if terms and not problems and not any(term.get("weight", 1.0) for term in terms.values()):
+            problems = [Problem(("loss",), f"every loss of {self.name} has weight 0; leave it out for the default")]
+        if problems:
+            raise SpecError(problems, "recipe")
+
+    def loss(self, output: "Tensor", target: "Tensor", terms: Terms) -> "Tensor":
+        """Σ weight · loss over the batch, in float32 whatever the precision of ``output``; of no ``terms`` its own loss."""
+        output, summands = output.float(), []
+        for name, term in sorted((terms or self.own_loss).items()):
+            options = {key: value for key, value in term.items() if key != "weight"}
+            if weight := term.get("weight", 1.0):
+                value = LOSSES.bind({"name": name, **options})(output, target)
+                summands.append(value if weight == 1 else weight * value)
+        return reduce(add, summands)
+
+    def summarise(self, statistics: Statistics) -> dict[str, float]:
+        """Every metric that runs record, over the examples of ``statistics``."""
+        return {name: metric.measure(statistics) for name, metric in self.metrics.items()}
+
+
+TASKS: Registry[Callable[[], Task]] = Registry("task", home="bench.tasks")
+LOSSES: "Registry[Callable[..., Tensor]]" = Registry("loss", home="bench.tasks", takes=2)
+METRICS: Registry[Callable[..., float]] = Registry("metric", home="bench.tasks", takes=1)
+
+T = TypeVar("T", bound=type[Task])
+L = TypeVar("L", bound="Callable[..., Tensor]")
+M = TypeVar("M", bound=Callable[..., float])
+
+
+def task(cls: T) -> T:
+    """Registers a subclass of ``Task`` under its name with underscores (``ImageRegression`` → ``image_regression``)."""
+    cls.name = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("_")
+    TASKS.register(cls, name=cls.name)
+    return cls
+
+
+def loss(*, tasks: Sequence[str]) -> Callable[[L], L]:
+    """Registers a function ``(output, target, *, options) -> scalar`` as a loss of these tasks, under its own name."""
+
+    def register(build: L) -> L:
+        return LOSSES.register(build, tasks=tuple(tasks))
+
+    return register
+
+
+def metric(
+    *,
+    tasks: Sequence[str],
+    direction: Literal["max", "min"] = "max",
+    unit: str = "",
+    scale: float = 1.0,
+    name: str = "",
+) -> Callable[[M], M]:
+    """Registers a function ``(statistics) -> float`` as a metric of these tasks, under its own name."""
+
+    def register(measure: M) -> M:
+        made = Metric(measure, direction=direction, unit=unit, scale=scale)
+        return METRICS.register(measure, name=name, tasks=tuple(tasks), metric=made)
+
+    return register
+
+
+def task_of(name: str) -> Task:
+    """The task of that name. Raises ``UserError`` with the nearest name where there is none."""
+    if name not in TASKS:
+        raise UserError(f"{show(name)} is not a task{nearest(name, TASKS)}")
+    return TASKS[name].build()
