@@ -1,14 +1,15 @@
 """What a recipe names: optimizers, learning-rate schedules and augmentations, each a function with options."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blocks.spec import Registry
+from blocks.spec import Problem, Registry, SpecError
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from bench.recipe.batch import Batch
+    from bench.tasks import Task
 
 Make = TypeVar("Make", bound=Callable[..., Any])
 
@@ -30,14 +31,34 @@ def schedule(factor: Make) -> Make:
 
 
 def augmentation(
-    *, check: Callable[[tuple[int, ...], Mapping[str, Any]], str | None] | None = None
+    *, check: Callable[[tuple[int, ...], Mapping[str, Any]], str | None] | None = None, mixes: bool = False
 ) -> Callable[[Make], Make]:
     """Registers ``(batch, generator, *, options) -> Batch``: one operation on a whole batch, on its device.
 
-    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None.
+    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None. ``mixes``:
+    whether it takes means of targets, which does not make sense for every task.
     """
 
     def register(apply: Make) -> Make:
-        return AUGMENTATIONS.register(apply, check=check)
+        return AUGMENTATIONS.register(apply, check=check, mixes=mixes)
 
     return register
+
+
+def check_augment(specs: Sequence[Any], in_shape: tuple[int, ...], task: "Task") -> None:
+    """Raises ``SpecError`` where augmentations are none, or make no sense for the task or the inputs' shape."""
+    problems: list[Problem] = []
+    for i, spec in enumerate(specs):
+        try:
+            options = AUGMENTATIONS.resolve(spec, ("augment", i), root="recipe")
+        except SpecError as error:
+            problems += error.problems
+            continue
+        about, name = AUGMENTATIONS[options["name"]].about, options["name"]
+        message = about["check"](in_shape, options) if about["check"] else None
+        if about["mixes"] and task.cannot_mix:
+            message = f"{task.cannot_mix}; leave it out for {task.name}"
+        if message:
+            problems.append(Problem(("augment", i), f"{name}: {message}"))
+    if problems:
+        raise SpecError(problems, "recipe")
