@@ -30,14 +30,15 @@ def schedule(factor: Make) -> Make:
 
 
 def augmentation(
-    *, check: Callable[[tuple[int, ...], Mapping[str, Any]], str | None] | None = None
+    *, check: Callable[[tuple[int, ...], Mapping[str, Any]], str | None] | None = None, mixes: bool = False
 ) -> Callable[[Make], Make]:
     """Registers ``(batch, generator, *, options) -> Batch``: one operation on a whole batch, on its device.
 
-    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None.
+    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None; ``mixes``: whether
+    it takes weighted means of targets.
     """
 
     def register(apply: Make) -> Make:
-        return AUGMENTATIONS.register(apply, check=check)
+        return AUGMENTATIONS.register(apply, check=check, mixes=mixes)
 
     return register

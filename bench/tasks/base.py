@@ -7,7 +7,7 @@ its losses and metrics, what is kept of an example, what is drawn of it, how aug
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +45,15 @@ class Metric:
 class Task:
     """One kind of target. A subclass states what differs; ``metrics`` and ``own_loss`` name what is registered."""
 
-    name: str
+    name: ClassVar[str]
     """Set where the task is registered."""
-    own_metrics: Sequence[str] = ()
+    own_metrics: ClassVar[Sequence[str]] = ()
     """The metrics that every run records, the primary one first."""
-    own_loss: Terms = {}
+    own_loss: ClassVar[Terms] = {}
     """The loss of a recipe that names none."""
+
+    cannot_mix: ClassVar[str] = ""
+    """Why weighted means of targets make no sense, as an error message says it; empty where they do."""
 
     # targets -----------------------------------------------------------------------------------------------------------------
 
@@ -109,7 +112,7 @@ class Task:
         return y
 
     def mixable(self, y: "Tensor", classes: int) -> "Tensor":
-        """Targets of which weighted means can be taken (mixup). Raises ``UserError`` where that makes no sense."""
+        """Targets of which weighted means can be taken (mixup); only asked for where ``cannot_mix`` is empty."""
         return y
 
     # pictures -----------------------------------------------------------------------------------------------------------------
