@@ -85,7 +85,7 @@ class EarlyStopping(Model):
 class Recipe(Model):
     """How a network is trained; what optimizer, schedule, loss and augment name is registered in bench.recipe and bench.tasks."""
 
-    optimizer: Spec = Field({"name": "adam"})
+    optimizer: Spec = {"name": "adam"}
     """What moves the weights: NAME or {name, options}."""
     lr: PositiveFloat = 1e-3
     """The highest learning rate of the schedule."""
@@ -93,7 +93,7 @@ class Recipe(Model):
     """Strength of the penalty on the weights; what it does is said with the optimizer."""
     weight_decay_on: str = "all"
     """``all`` parameters, ``weights`` (those with at least two axes), or a regular expression searched in parameter names."""
-    schedule: Spec = Field({"name": "constant"})
+    schedule: Spec = {"name": "constant"}
     """What the learning rate is multiplied by as training goes on: NAME or {name, options}."""
     batch_size: PositiveInt = 64
     """Examples of one step."""
@@ -103,7 +103,7 @@ class Recipe(Model):
     """Whether a last batch that is not full is left out."""
     clip_norm: PositiveFloat | None = None
     """The longest that the gradient of all parameters may be; null: as long as it is."""
-    loss: Loss = Field({})
+    loss: Loss = {}
     """NAME, or a map from losses to their weight or {weight, options}; empty for the task's own."""
     average: Literal["examples", "batches"] = "examples"
     """Whether a metric of a split is taken over its examples or is the unweighted mean over its batches."""
@@ -127,7 +127,7 @@ class Recipe(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for name, term in self.loss.items():
-            weight = term.get("weight")
+            weight: Any = term.get("weight")
             if not _is_number(weight) or weight < 0 or not math.isfinite(weight):
                 raise ValueError(f"loss {name!r}: expected a weight of at least 0, got {weight!r}")
         try:

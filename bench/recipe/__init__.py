@@ -34,8 +34,8 @@ def augmentation(
 ) -> Callable[[Make], Make]:
     """Registers ``(batch, generator, *, options) -> Batch``: one operation on a whole batch, on its device.
 
-    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None; ``mixes``: whether
-    it takes weighted means of targets.
+    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None; ``mixes``:
+    whether it takes weighted means of targets.
     """
 
     def register(apply: Make) -> Make:

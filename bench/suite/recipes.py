@@ -25,7 +25,7 @@ AUGMENT_OPTION = {
     "flip": "axes", "rotate": "degrees", "rotate90": None, "shift": "pixels", "crop": "pixels", "cutout": "side", "noise": "sd",
     "intensity": "amount", "mixup": "alpha",
 }  # fmt: skip
-"""Earlier field of ``augment``, in the order in which they were applied → the option that its value is now; None: it was a switch."""
+"""Earlier field of ``augment``, in the order of application → the option that its value is now; None: it was a switch."""
 
 
 def resolved_recipe(written: Any) -> tuple[Any, list[Problem]]:

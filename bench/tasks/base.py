@@ -163,7 +163,8 @@ class Task:
             if weight := term.get("weight", 1.0):
                 value = LOSSES.bind({"name": name, **options})(output, target)
                 summands.append(value if weight == 1 else weight * value)
-        return reduce(add, summands)
+        total: Tensor = reduce(add, summands)
+        return total
 
     def summarise(self, statistics: Statistics) -> dict[str, float]:
         """Every metric that runs record, over the examples of ``statistics``."""

@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from blocks.spec.errors import Path, Problem, SpecError, nearest, show
 from blocks.spec.options import canonical, describe, fits, suggestion, takes_block, takes_blocks, takes_stage
@@ -23,6 +23,7 @@ Options = Mapping[str, inspect.Parameter]
 Promises = Mapping[tuple[str, str, str], Any]
 """(kind, name, option) → the value that its absence stands for in an id, where that is not the default of today."""
 F = TypeVar("F", bound=Callable[..., Any])
+G = TypeVar("G", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Registry(MutableMapping[str, Entry[F]]):
         self._entries: dict[str, Entry[F]] = {}
         self._bound: dict[str, Callable[..., Any]] = {}
 
-    def register(self, build: F, *, name: str = "", **about: Any) -> F:
+    def register(self, build: G, *, name: str = "", **about: Any) -> G:
         """Registers a function under its own name (or ``name``).
 
         Its options are its keyword-only arguments. Raises ``ValueError`` where the name is taken, or an option is not
@@ -76,7 +77,7 @@ class Registry(MutableMapping[str, Entry[F]]):
         known = self._entries.get(name)
         if known and _place(known.build) != _place(build):
             raise ValueError(f"{self.kind} {name!r} is already registered by {known.build.__module__}")
-        self[name] = Entry(self.kind, name, build, options, about)
+        self[name] = Entry(self.kind, name, cast(F, build), options, about)
         return build
 
     def __getitem__(self, name: str) -> Entry[F]:
