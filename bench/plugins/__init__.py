@@ -38,9 +38,14 @@ def hashes() -> dict[str, str]:
 
 def hash_file(file: Path) -> str:
     """The sha-256 of a plug-in file. Raises ``UserError`` where there is none."""
+    return hashlib.sha256(read(file)).hexdigest()
+
+
+def read(file: Path) -> bytes:
+    """The text of a plug-in file. Raises ``UserError`` where there is none."""
     if not file.is_file():
         raise UserError(f"plug-in {file} does not exist; --plugin takes the path of a Python file")
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return file.read_bytes()
 
 
 def _load_file(file: Path) -> None:
