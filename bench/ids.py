@@ -7,11 +7,12 @@ ids, and a run with the new default says so. A changed meaning is a new value, n
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
+from bench import plugins
 from blocks.spec import Registry, minimal_options
 
 if TYPE_CHECKING:
@@ -116,3 +117,38 @@ def _plain(value: Any) -> Any:
 def _digest(value: Any) -> str:
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def unknown_parts(run: "Run") -> list[str]:
+    """The names in a run's specs that nothing is registered under, as ``KIND NAME``."""
+    return [f"{registry.kind} {name}" for registry, name in _names(run) if name not in registry]
+
+
+def parts_from_plugins(run: "Run") -> dict[str, str]:
+    """``KIND NAME`` → fingerprint of the code of each part of a run that a plug-in registered."""
+    entries = [registry[name] for registry, name in _names(run) if name in registry]
+    found = {f"{entry.kind} {entry.name}": plugins.code_of(entry.build) for entry in entries}
+    return {name: code for name, code in sorted(found.items()) if code is not None}
+
+
+def _names(run: "Run") -> Iterator[tuple[Registry[Any], str]]:
+    """Everything that a run names, with where it is looked up; of a plug-in's task also what that task names."""
+    from bench.data import data_from
+    from bench.data.base import DATASETS
+    from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
+    from bench.tasks.base import LOSSES, METRICS, TASKS
+    from blocks.spec import BLOCKS
+
+    recipe = run.recipe
+    yield from ((BLOCKS, name) for name in BLOCKS.names(run.network))
+    yield DATASETS, run.data["name"]
+    yield from ((OPTIMIZERS, recipe.optimizer["name"]), (SCHEDULES, recipe.schedule["name"]))
+    yield from ((AUGMENTATIONS, spec["name"]) for spec in recipe.augment)
+    yield from ((LOSSES, name) for name in recipe.loss)
+    if run.data["name"] in DATASETS and plugins.code_of(DATASETS[run.data["name"]].build):
+        task = data_from(run.data).task
+        yield TASKS, task
+        if task in TASKS and plugins.code_of(TASKS[task].build):
+            made = TASKS[task].build()
+            yield from ((LOSSES, name) for name in made.own_loss)
+            yield from ((METRICS, name) for name in made.own_metrics)

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.data import Data, data_from, resolve_data
 from bench.errors import UserError
+from bench.ids import parts_from_plugins
 from bench.runs import Recipe, Run, Seed
 from bench.suite.drafts import Point
 from bench.suite.explain import checked
@@ -51,6 +52,7 @@ def resolved(point: Point, seed: Seed, problems: Problems) -> tuple[str | None, 
     if data is None or run is None or None in parts.values():
         return None if data is None else data.task, None
     run = run.model_copy(update={"data": resolve_data(point.draft.values["data"]), **parts})
+    run = run.model_copy(update={"plugins": parts_from_plugins(run)})
     return data.task, Resolved(point, run, data)
 
 
