@@ -73,12 +73,12 @@ def _data() -> Rows:
 
 
 def _metrics() -> Rows:
-    from bench.task import TASKS
+    from bench.tasks import TASKS, task_of
 
     return [
         {"task": task.name, "metric": name, "better": "higher" if metric.direction == "max" else "lower",
          "unit": metric.unit or "share", "primary": "yes" if name == task.primary else ""}
-        for task in TASKS.values()
+        for task in map(task_of, TASKS)
         for name, metric in task.metrics.items()
     ]  # fmt: skip
 

@@ -2,24 +2,36 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from bench.environment import code_version
 from bench.errors import UserError
+from bench.migration import TASKS_BEFORE
 from bench.plugins import hash_file
-from bench.store import write_if_changed
+from bench.runs import SCHEMA
+from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
 
 PLAN = "plan.json"
 
 
 def stored(folder: Path) -> tuple[str, Plan] | None:
-    """What the plan in a suite's folder was made from, and the plan; None where there is none."""
+    """What the plan in a suite's folder was made from, and the plan; None where there is none.
+
+    A plan of an earlier version is of runs and tasks by their present names, and is made anew where its suite is at hand.
+    """
     try:
-        kept = json.loads((folder / PLAN).read_text("utf-8"))
+        text = (folder / PLAN).read_text("utf-8")
+        kept = json.loads(text)
+        if kept.get("schema_version", 1) < SCHEMA:
+            renamed = Store(folder).renamed()
+            kept = json.loads(re.sub(r"[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text))
+            for cell in kept["plan"]["cells"]:
+                cell["task"] = TASKS_BEFORE.get(cell["task"], cell["task"])
         return kept["made_from"], Plan.model_validate(kept["plan"])
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of an older version: it is made anew
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or not a plan: it is made anew
         return None
 
 
@@ -34,7 +46,8 @@ def expected(folder: Path) -> Plan:
 
 def keep(plan: Plan, folder: Path, made_from: str = "") -> None:
     """Stores the plan in a suite's folder. Raises ``StoreError``."""
-    text = json.dumps({"made_from": made_from, "plan": plan.model_dump(mode="json")}, ensure_ascii=False)
+    kept = {"schema_version": SCHEMA, "made_from": made_from, "plan": plan.model_dump(mode="json")}
+    text = json.dumps(kept, ensure_ascii=False)
     write_if_changed(folder / PLAN, text + "\n")
 
 

@@ -1,7 +1,5 @@
 """A Run is all that decides a result; a RunRecord is what it gave. Both are frozen, checked and written as JSON."""
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -11,18 +9,22 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    WithJsonSchema,
     model_validator,
 )
 
 from bench.environment import Environment
 from bench.errors import UserError
 
+SCHEMA: Literal[2] = 2
+"""The form that records and plans are written in."""
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -32,42 +34,40 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Augment(Model):
-    """Batched augmentation of the training images, on the device, in the order of the fields; images and masks move together.
+def _named(value: Any) -> Any:
+    """A spec as a mapping: ``cosine`` is ``{name: cosine}``."""
+    return {"name": value} if isinstance(value, str) else value
 
-    Coordinates of a regression target move with the image. What is left out is not done.
-    """
 
-    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Largest angle in degrees, either way."""
-    rotate90: bool = False
-    shift: NonNegativeInt = 0
-    """Largest shift in pixels along each axis; what is uncovered is zero."""
-    crop: NonNegativeInt = 0
-    """Reflection padding in pixels on every side, then a random crop back to size."""
-    cutout: NonNegativeInt = 0
-    """Side in pixels of a square set to zero."""
-    noise: NonNegativeFloat = 0.0
-    """Standard deviation of Gaussian noise, in units of the normalised input."""
-    intensity: NonNegativeFloat = 0.0
-    """Largest relative change of contrast and, in units of the normalised input, of brightness."""
-    mixup: NonNegativeFloat = 0.0
-    """Parameter of the Beta distribution (Zhang et al., 2018); 0 is off."""
+def _named_each(value: Any) -> Any:
+    return [_named(item) for item in value] if isinstance(value, list | tuple) else value
 
-    def check(self, task: str, in_shape: tuple[int, ...]) -> None:
-        """Raises ``UserError`` where an augmentation makes no sense for the task or the images' size."""
-        height, width = in_shape[-2:]
-        side = min(height, width)
-        if self.mixup and task == "regression":
-            raise UserError("mixup: the mean of two positions is the position of nothing; leave it out for regression")
-        if self.rotate90 and height != width:
-            raise UserError(f"rotate90 needs square images, got {height}×{width}; use rotate or flip")
-        for name, largest in (("shift", side - 1), ("crop", side - 1), ("cutout", side)):
-            if (value := getattr(self, name)) > largest:
-                raise UserError(
-                    f"{name}: expected at most {largest} pixels for images of {height}×{width}, got {value}"
-                )
+
+def loss_terms(value: Any) -> Any:
+    """A loss as a map from names to ``{weight, options}``: ``dice`` is ``{dice: {weight: 1}}``, as ``{dice: 1}`` is."""
+    if isinstance(value, str):
+        value = {value: {}}
+    if not isinstance(value, Mapping):
+        return value
+    number = {key: {"weight": term} if _is_number(term) else term for key, term in value.items()}
+    return {key: {"weight": 1.0, **term} if isinstance(term, Mapping) else term for key, term in number.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_SPEC_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["name"]}]}
+Spec = Annotated[dict[str, Any], BeforeValidator(_named), WithJsonSchema(_SPEC_SCHEMA)]
+"""``{name: NAME, option: value, …}``; a name alone is short for it."""
+Specs = Annotated[
+    tuple[dict[str, Any], ...], BeforeValidator(_named_each), WithJsonSchema({"type": "array", "items": _SPEC_SCHEMA})
+]
+Loss = Annotated[
+    dict[str, dict[str, Any]],
+    BeforeValidator(loss_terms),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+]
 
 
 class EarlyStopping(Model):
@@ -83,55 +83,53 @@ class EarlyStopping(Model):
 
 
 class Recipe(Model):
-    """How a network is trained."""
+    """How a network is trained; what optimizer, schedule, loss and augment name is registered in bench.recipe and bench.tasks."""
 
-    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    optimizer: Spec = {"name": "adam"}
+    """What moves the weights: NAME or {name, options}."""
     lr: PositiveFloat = 1e-3
-    momentum: Fraction = 0.0
-    nesterov: bool = False
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
+    """The highest learning rate of the schedule."""
     weight_decay: NonNegativeFloat = 0.0
+    """Strength of the penalty on the weights; what it does is said with the optimizer."""
     weight_decay_on: str = "all"
-    """``all`` parameters, ``weights`` (those with at least two axes), or a regular expression searched in parameter names.
-
-    The penalty of ``sgd`` and ``adam`` is decay/2·‖w‖² in the loss's gradient, that of ``adamw`` is decoupled."""
-    schedule: Literal["constant", "cosine", "step", "one_cycle"] = "constant"
-    warmup: NonNegativeFloat = 0.0
-    """Epochs of linear warm-up (a fraction of an epoch is allowed); of ``one_cycle``, of its rise (0: 30 % of the training)."""
-    step_epochs: PositiveFloat = 30.0
-    """``step``: epochs between two reductions of the learning rate."""
-    step_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """``step``: what the learning rate is multiplied by."""
-    final_lr: NonNegativeFloat = 0.0
-    """``cosine``, ``one_cycle``: the learning rate at the end, as a fraction of ``lr``."""
+    """``all`` parameters, ``weights`` (those with at least two axes), or a regular expression searched in parameter names."""
+    schedule: Spec = {"name": "constant"}
+    """What the learning rate is multiplied by as training goes on: NAME or {name, options}."""
     batch_size: PositiveInt = 64
+    """Examples of one step."""
     shuffle: bool = True
+    """Whether each epoch has an order of its own."""
     drop_last: bool = False
+    """Whether a last batch that is not full is left out."""
     clip_norm: PositiveFloat | None = None
-    loss: dict[str, NonNegativeFloat] = {}
-    """Weights of the loss's terms by name; empty for the task's own default."""
-    label_smoothing: Fraction = 0.0
+    """The longest that the gradient of all parameters may be; null: as long as it is."""
+    loss: Loss = {}
+    """NAME, or a map from losses to their weight or {weight, options}; empty for the task's own."""
     average: Literal["examples", "batches"] = "examples"
     """Whether a metric of a split is taken over its examples or is the unweighted mean over its batches."""
     early_stopping: EarlyStopping | None = None
+    """When to stop before the budget is spent; null: never."""
     select: Literal["best", "final"] = "best"
     """Whose weights are evaluated: of the best epoch on validation (by the task's first metric), or of the last.
 
     Where that metric is defined in no epoch (Dice, without a positive mask in validation) the last counts as the best."""
-    augment: Augment = Augment()
+    augment: Specs = ()
+    """Augmentations of the training inputs, on the device, in this order; targets move with them."""
     init: Literal["default", "he", "glorot", "orthogonal"] = "default"
     """Initialisation of convolutions' and linear layers' weights; ``default`` is torch's own (biases stay torch's)."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """What forward and backward passes are computed in."""
     channels_last: bool = False
+    """Whether images lie in memory with their channels last."""
     compile: bool = False
+    """Whether the network is compiled."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
-            raise ValueError(f"momentum and nesterov are options of sgd; {self.optimizer} has betas")
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs a momentum above 0, such as momentum: 0.9")
+        for name, term in self.loss.items():
+            weight: Any = term.get("weight")
+            if not _is_number(weight) or weight < 0 or not math.isfinite(weight):
+                raise ValueError(f"loss {name!r}: expected a weight of at least 0, got {weight!r}")
         try:
             re.compile(self.weight_decay_on)
         except re.error as error:
@@ -181,18 +179,27 @@ class Run(Model):
     """All that decides a result. ``data``, ``network`` and ``head`` are specs with every default filled in."""
 
     data: dict[str, Any]
+    """The data set: {name, options}."""
     network: dict[str, Any]
+    """The network's body: {block, options} or {chain: [...]}."""
     head: dict[str, Any]
+    """How features are read into the target: options of the head."""
     recipe: Recipe
+    """How the network is trained."""
     budget: Budget
+    """How long it is trained."""
     seed: Seed
     evaluate: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+    """The splits that the selected weights are evaluated on."""
+    plugins: dict[str, str] = {}
+    """``KIND NAME`` → fingerprint of the code of each plug-in's part in the run (bench.plugins.fingerprint)."""
 
     @property
     def id(self) -> str:
-        """The sha-256 of the canonical JSON of the Run, as 64 hex digits."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """The sha-256 of the canonical JSON of the Run without what equals its default, as 64 hex digits (bench.ids)."""
+        from bench.ids import run_id
+
+        return run_id(self)
 
 
 def _finite(value: Any) -> Any:
@@ -236,15 +243,20 @@ class Setting(Model):
 
     def id(self, run: Run) -> str:
         """The id of the record of ``run`` under this setting, as 64 hex digits: each setting has a record of its own."""
-        parts = [run.id, *(str(value) for value in self.model_dump().values())]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        from bench.ids import setting_id
+
+        return setting_id(self, run.id)
 
 
 class RunRecord(Model):
     """What a run gave, one line of records.jsonl."""
 
+    schema_version: Literal[2] = SCHEMA
+    """The form of the record; bench.migration reads older ones."""
     id: str
     kind: Literal["train", "profile"] = "train"
+    run_id: str = ""
+    """Of a profile: the id of its run."""
     run: Run
     setting: Setting | None = None
     """Of a profile; its ``id`` is ``setting.id(run)``."""

@@ -4,16 +4,19 @@
 """
 
 import contextlib
+import json
 import lzma
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from bench import migration
 from bench.errors import UserError
-from bench.runs import RunRecord
+from bench.runs import SCHEMA, RunRecord
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for each end of a line
 POLL_S = 0.2
@@ -45,12 +48,39 @@ class Store:
         where any other line is not a record.
         """
         latest: dict[tuple[str, str], RunRecord] = {}
+        for file, number, line in self._lines():
+            record = _parse(line, file, number)
+            latest[record.id, record.kind] = record
+        return list(latest.values())
+
+    def renamed(self) -> dict[str, str]:
+        """Old id → id of every run and profile that is recorded in an earlier schema."""
+        renamed = {}
+        for file, number, line in self._lines():
+            if _schema(line) < SCHEMA:
+                before, record = json.loads(line), _parse(line, file, number)
+                renamed |= {before["id"]: record.id, migration.first_id(before["run"]): record.run_id or record.id}
+        return renamed
+
+    def _lines(self) -> Iterator[tuple[Path, int, bytes]]:
+        """Every whole line, with its file and number."""
         newest = self._read()  # first: lines that are packed in between are then found twice, and not missed
         for file, content in ((self.packed, self._unpacked()), (self.file, newest)):
             for number, line in enumerate(content.split(b"\n")[:-1], start=1):
-                record = _parse(line, file, number)
-                latest[record.id, record.kind] = record
-        return list(latest.values())
+                yield file, number, line
+
+    def _migrate(self, say: Callable[[str], None]) -> None:
+        """Writes records of an earlier schema anew, and renames what was named by their ids; what stops it loses nothing."""
+        if not any(_schema(line) < SCHEMA for _, _, line in self._lines()):
+            return
+        migration.rename(self.folder, self.renamed())
+        lines: dict[Path, list[bytes]] = {}
+        for file, number, line in self._lines():
+            lines.setdefault(file, []).append(_parse(line, file, number).model_dump_json().encode() + b"\n")
+        for file, written in lines.items():
+            content = b"".join(written)
+            write_if_changed(file, _packed(content) if file == self.packed else content)
+        say(f"{self.folder}: {sum(map(len, lines.values()))} records of an earlier version are written in today's form")
 
     def pack(self, say: Callable[[str], None]) -> tuple[int, int]:
         """Moves every line to the packed file, which alone is left: how many bytes there were, and how many there are.
@@ -61,7 +91,7 @@ class Store:
             before = self._unpacked() + self._read()
             if self.file.stat().st_size:
                 self.records()  # a line that is no record is to be mended while it can be
-                write_if_changed(self.packed, lzma.compress(before, preset=9 | lzma.PRESET_EXTREME))
+                write_if_changed(self.packed, _packed(before))
                 with self.packed.open("rb+") as packed:
                     os.fsync(packed.fileno())
                 assert self._descriptor is not None
@@ -88,7 +118,8 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Makes this process the only writer of the suite, waits for another to end, and repairs a torn last line.
+        """Makes this process the only writer of the suite, waits for another to end, repairs a torn last line, and
+        brings records of an earlier version into today's form.
 
         ``say`` is told of either. A process that dies, in whatever way, gives its lock back. A file without a line is not left.
         """
@@ -97,6 +128,7 @@ class Store:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(self._exclusive(say))
+                self._migrate(say)
                 descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
             except OSError as error:
                 raise _cannot("write", self.folder, error) from error
@@ -165,16 +197,33 @@ def stores(folder: Path) -> list[Store]:
     return [store for path in sorted(folder.glob("*")) if (store := Store(path)).has_records]
 
 
+def _schema(line: bytes) -> int:
+    """The schema of a line: its first key, since there is more than one."""
+    found = re.match(rb'\{"schema_version": ?(\d+)', line)
+    return int(found[1]) if found else 1
+
+
 def _parse(line: bytes, file: Path, number: int) -> RunRecord:
-    try:
-        return RunRecord.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+    if (schema := _schema(line)) > SCHEMA:
         raise StoreError(
-            f"{file}:{number}: not a record: {place + ': ' if place else ''}{first['msg']}; "
-            "mend the line, or delete it and its run is done again"
+            f"{file}:{number}: a record of a later version (schema {schema}, not {SCHEMA}); update ablation-bench"
+        )
+    try:
+        if schema < SCHEMA:
+            return RunRecord.model_validate(migration.migrated(json.loads(line)))
+        return RunRecord.model_validate_json(line)
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+            what = f"{''.join(f'{part}.' for part in first['loc']).rstrip('.')}: {first['msg']}".removeprefix(": ")
+        raise StoreError(
+            f"{file}:{number}: not a record: {what}; mend the line, or delete it and its run is done again"
         ) from error
+
+
+def _packed(content: bytes) -> bytes:
+    return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
 
 
 def write_if_changed(path: Path, content: str | bytes) -> bool:

@@ -9,7 +9,7 @@ from bench.plots.kept import Kept
 from bench.plots.style import shortened
 from bench.tables.scores import Column
 from bench.tasks import Task, task_of
-from bench.tasks.pictures import SIDE, shrunk
+from bench.tasks.pictures import shrunk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

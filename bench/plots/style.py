@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.stats import Array, Interval
+from bench.text import plain
 from bench.text import shortened as shortened
 
 if TYPE_CHECKING:
@@ -186,5 +187,3 @@ def _grey(png: bytes) -> bytes:
     small = io.BytesIO()
     red.save(small, "PNG", optimize=True)
     return small.getvalue()
-
-

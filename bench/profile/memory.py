@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from bench.profile.subject import Subject
+from bench.recipe import OPTIMIZERS
 from bench.runs import Recipe, Setting
 from bench.train.passes import REDUCED
 from bench.train.peak import PeakMemory
@@ -116,5 +117,10 @@ def of_mode(kept: Memory, setting: Setting) -> int:
 
 
 def _copies(recipe: Recipe) -> int:
-    """Numbers that the optimizer keeps for each parameter: momentum, or the two moments."""
-    return int(recipe.momentum > 0) if recipe.optimizer == "sgd" else 2
+    """Numbers that the optimizer keeps for each parameter (momentum, two moments), read off one step of it."""
+    parameter = torch.nn.Parameter(torch.zeros(4, 4))
+    parameter.grad = torch.ones(4, 4)
+    stepped = OPTIMIZERS.bind(recipe.optimizer)([{"params": [parameter]}], recipe.lr)
+    stepped.step()
+    kept = sum(value.numel() for value in stepped.state[parameter].values() if isinstance(value, torch.Tensor))
+    return kept // parameter.numel()

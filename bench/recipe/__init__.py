@@ -1,9 +1,9 @@
 """What a recipe names: optimizers, learning-rate schedules and augmentations, each a function with options."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blocks.spec import Problem, Registry, SpecError
+from blocks.spec import Registry
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -35,8 +35,8 @@ def augmentation(
 ) -> Callable[[Make], Make]:
     """Registers ``(batch, generator, *, options) -> Batch``: one operation on a whole batch, on its device.
 
-    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None. ``mixes``:
-    whether it takes means of targets, which does not make sense for every task.
+    ``check(in_shape, options)`` says what is wrong for inputs of that shape (``expected …, got …``), or gives None; ``mixes``:
+    whether it takes weighted means of targets.
     """
 
     def register(apply: Make) -> Make:
@@ -45,20 +45,13 @@ def augmentation(
     return register
 
 
-def check_augment(specs: Sequence[Any], in_shape: tuple[int, ...], task: "Task") -> None:
-    """Raises ``SpecError`` where augmentations are none, or make no sense for the task or the inputs' shape."""
-    problems: list[Problem] = []
+def augmentation_problems(
+    specs: Sequence[Mapping[str, Any]], in_shape: tuple[int, ...], task: "Task"
+) -> Iterator[tuple[int, str]]:
+    """(which augmentation, message) of each that makes no sense for inputs of this shape, or for the task."""
     for i, spec in enumerate(specs):
-        try:
-            options = AUGMENTATIONS.resolve(spec, ("augment", i), root="recipe")
-        except SpecError as error:
-            problems += error.problems
-            continue
-        about, name = AUGMENTATIONS[options["name"]].about, options["name"]
-        message = about["check"](in_shape, options) if about["check"] else None
+        about = AUGMENTATIONS[spec["name"]].about
+        if (check := about["check"]) and (message := check(in_shape, spec)):
+            yield i, f"{spec['name']}: {message}"
         if about["mixes"] and task.cannot_mix:
-            message = f"{task.cannot_mix}; leave it out for {task.name}"
-        if message:
-            problems.append(Problem(("augment", i), f"{name}: {message}"))
-    if problems:
-        raise SpecError(problems, "recipe")
+            yield i, f"{spec['name']}: {task.cannot_mix}; leave it out for {task.name}"

@@ -99,8 +99,8 @@ def _resolved(key: str, values: dict[str, Any], filled: Filled) -> tuple[Path, d
         inner = _step(here, step, path)
         path = (*path, inner)
         below = _child(here, inner)
-        if below is None:
-            below = _default(path, values, filled)
+        if not isinstance(below, Mapping | list):
+            below = _default(path, values, filled) if below is None else _written_out(path, below, values, filled)
             values = _replaced(values, path, below)
         here = below
     return (*path, _step(here, leaf, path)), values
@@ -130,6 +130,22 @@ def _default(path: Path, values: dict[str, Any], filled: Filled) -> dict[str, An
         known = nearest(name, map(str, above)) if isinstance(above, Mapping) else ""
         raise ChangeError(f"{'.'.join(map(str, outer))!r} has no {name!r}{known}")
     return {} if above[name] is None else above[name]
+
+
+def _written_out(path: Path, short: Any, values: dict[str, Any], filled: Filled) -> Any:
+    """The mapping that ``short`` at ``path`` is short for: ``sgd`` for ``{name: sgd}``, ``2`` for a loss of weight 2.
+
+    Itself where it is short for nothing.
+    """
+    full: Any = filled(values)
+    for step in path:
+        full = _child(full, step) if isinstance(full, Mapping | list) else None
+    if not isinstance(full, Mapping):
+        return short
+    if isinstance(short, str):
+        keys = [key for key in ("block", "name") if full.get(key) == short]
+        return {keys[0]: short} if keys else {short: {}}
+    return {"weight": short}
 
 
 def _child(tree: Any, step: str | int) -> Any:

@@ -1,19 +1,22 @@
 """A draft, checked: data set, network, head, recipe and budget with every default filled in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bench.data import Data, data_from, resolve_data
 from bench.errors import UserError
+from bench.ids import parts_from_plugins
+from bench.recipe import augmentation_problems
 from bench.runs import Recipe, Run, Seed
 from bench.suite.drafts import Point
 from bench.suite.explain import checked
 from bench.suite.problems import Problems
-from bench.task import TASKS
+from bench.suite.recipes import resolved_recipe
+from bench.tasks import task_of
 from blocks.head import resolve_head
-from blocks.spec import BlockError, SpecError, resolve
+from blocks.spec import SpecError, resolve
 
 _NEEDED = {"data": "{name: digits}", "network": "{block: mlp, widths: [64]}", "budget": "{epochs: 20}"}
 
@@ -30,11 +33,12 @@ class Resolved:
 def filled(values: dict[str, Any]) -> dict[str, Any]:
     """A run's values with every default filled in, where they are right."""
     result = dict(values)
-    if recipe := checked(Recipe, _or_empty(values.get("recipe")))[0]:
+    written, problems = resolved_recipe(_or_empty(values.get("recipe")))
+    if not problems and (recipe := checked(Recipe, written)[0]):
         result["recipe"] = recipe.model_dump(mode="json")
     fill: dict[str, Callable[[Any], dict[str, Any]]] = {"data": resolve_data, "network": resolve, "head": resolve_head}
     for part, resolver in fill.items():
-        with suppress(UserError, BlockError):  # reported where the whole run is checked
+        with suppress(UserError):  # reported where the whole run is checked
             result[part] = resolver(values.get(part))
     return result
 
@@ -49,6 +53,7 @@ def resolved(point: Point, seed: Seed, problems: Problems) -> tuple[str | None, 
     if data is None or run is None or None in parts.values():
         return None if data is None else data.task, None
     run = run.model_copy(update={"data": resolve_data(point.draft.values["data"]), **parts})
+    run = run.model_copy(update={"plugins": parts_from_plugins(run)})
     return data.task, Resolved(point, run, data)
 
 
@@ -86,7 +91,10 @@ class _Check:
         """The run's recipe, budget and evaluation, with nothing in place of data and networks."""
         values = self._draft.values
         budget = values["budget"] if self._has("budget") else {"epochs": 1}
-        parts = {"recipe": _or_empty(values.get("recipe")), "budget": budget}
+        recipe, problems = resolved_recipe(_or_empty(values.get("recipe")))
+        for problem in problems:
+            self._add(("recipe", *problem.path), problem.message)
+        parts = {"recipe": {} if problems else recipe, "budget": budget}
         if "evaluate" in values:
             parts["evaluate"] = values["evaluate"]
         empty: dict[str, Any] = {"data": {}, "network": {}, "head": {}, "seed": seed.model_dump()}
@@ -96,31 +104,24 @@ class _Check:
                 self._problems.add(self._draft.last_change(str(path[0])), message, self._variant)
             else:
                 self._add(path, message)
-        if run and data:
-            self._check_loss(run.recipe, data.task)
-            self._check_augment(run.recipe, data)
-        return run
+        if run is None or data is None or problems:
+            return None if problems else run
+        return self._for_task(run, data)
 
-    def _check_augment(self, recipe: Recipe, data: Data) -> None:
+    def _for_task(self, run: Run, data: Data) -> Run:
+        """The run, with its recipe checked against the data; the task's own loss, written out, is no loss of its own."""
+        task = task_of(data.task)
         try:
-            recipe.augment.check(data.task, data.in_shape)
-        except UserError as error:
-            self._add(("recipe", "augment"), str(error))
-
-    def _check_loss(self, recipe: Recipe, task: str) -> None:
-        right = True
-        for name in recipe.loss:
-            right &= self._accepts(("recipe", "loss", name), task, {name: 1.0}, 0.0)
-        if right:
-            self._accepts(("recipe",), task, recipe.loss, recipe.label_smoothing)
-
-    def _accepts(self, path: tuple[str, ...], task: str, weights: Mapping[str, float], smoothing: float) -> bool:
-        try:
-            TASKS[task].check_loss(weights, smoothing)
-        except UserError as error:
-            self._add(path, str(error))
-            return False
-        return True
+            task.check_loss(run.recipe.loss)
+        except SpecError as error:
+            for problem in error.problems:
+                self._add(("recipe", *problem.path), problem.message)
+        for i, message in augmentation_problems(run.recipe.augment, data.in_shape, task):
+            self._add(("recipe", "augment", i), message)
+        own, _ = resolved_recipe({"loss": task.own_loss})
+        if run.recipe.loss != Recipe(loss=own["loss"]).loss:
+            return run
+        return run.model_copy(update={"recipe": run.recipe.model_copy(update={"loss": {}})})
 
     def _has(self, part: str) -> bool:
         if self._draft.values.get(part) is not None:

@@ -63,7 +63,7 @@ class Task:
     own_loss: ClassVar[Terms] = {}
     """The loss of a recipe that names none."""
     cannot_mix: ClassVar[str] = ""
-    """Why no weighted mean of two targets can be taken (mixup); empty where it can."""
+    """Why weighted means of targets make no sense, as an error message says it; empty where they do."""
 
     # targets -----------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Task:
         return y
 
     def mixable(self, y: "Tensor", classes: int) -> "Tensor":
-        """Targets of which weighted means can be taken (mixup), where ``cannot_mix`` says nothing against it."""
+        """Targets of which weighted means can be taken (mixup); only asked for where ``cannot_mix`` is empty."""
         return y
 
     # pictures -----------------------------------------------------------------------------------------------------------------
@@ -189,7 +189,8 @@ class Task:
             if weight := term.get("weight", 1.0):
                 value = LOSSES.bind({"name": name, **options})(output, target)
                 summands.append(value if weight == 1 else weight * value)
-        return reduce(add, summands)
+        total: Tensor = reduce(add, summands)
+        return total
 
     def summarise(self, statistics: Statistics) -> dict[str, float]:
         """Every metric that runs record, over the examples of ``statistics``."""

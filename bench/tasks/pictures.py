@@ -30,5 +30,12 @@ def marker(sign: str, colour: str, label: str) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D(
-        [], [], linestyle="", marker=sign, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=1.6, label=label
+        [],
+        [],
+        linestyle="",
+        marker=sign,
+        markerfacecolor="none",
+        markeredgecolor=colour,
+        markeredgewidth=1.6,
+        label=label,
     )

@@ -15,7 +15,8 @@ from bench.data.digest import data_digest
 from bench.data.spec import data_from
 from bench.data.splits import Splits, splits
 from bench.environment import Environment, environment
-from bench.recipe import check_augment
+from bench.errors import UserError
+from bench.recipe import augmentation_problems
 from bench.runs import Diverged, Progress, Run, RunRecord
 from bench.tasks import Task, task_of
 from bench.train import build
@@ -109,7 +110,8 @@ class Job:
         data, recipe = data_from(run.data), run.recipe
         task = task_of(data.task)
         task.check_loss(recipe.loss)
-        check_augment(recipe.augment, data.in_shape, task)
+        for _, message in augmentation_problems(recipe.augment, data.in_shape, task):
+            raise UserError(message)
         parts = splits(data, run.seed.data)
         training, validation = (Feed.of(part, parts, data, recipe, device) for part in (parts.train, parts.validation))
         length = Length.of(run.budget, recipe, len(training), lambda: build.cost(run, data).train_flops)

@@ -139,7 +139,7 @@ def _asked(suite: Suite) -> tuple[Tune, tuple[str, ...]]:
             f"{suite.name} has nothing to search: add 'tune:' with a space, such as "
             "tune: {space: {recipe.lr: {log: [1e-4, 1e-1]}}, trials: 30}"
         )
-    task = task_of(suite.cells()[0).task]
+    task = task_of(suite.cells()[0].task)
     return suite.tune, suite.tune.metric or (f"validation/{task.primary}",)
 
 

@@ -8,11 +8,12 @@ equals its default. Nothing here needs torch.
 
 import importlib
 import inspect
+import json
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from blocks.spec.errors import Path, Problem, SpecError, nearest, show
 from blocks.spec.options import canonical, describe, fits, suggestion, takes_block, takes_blocks, takes_stage
@@ -22,6 +23,7 @@ Options = Mapping[str, inspect.Parameter]
 Promises = Mapping[tuple[str, str, str], Any]
 """(kind, name, option) → the value that its absence stands for in an id, where that is not the default of today."""
 F = TypeVar("F", bound=Callable[..., Any])
+G = TypeVar("G", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ class Registry(MutableMapping[str, Entry[F]]):
         """``takes``: how many arguments a function has before its options; ``has_defaults``: whether these must have defaults."""
         self.kind, self.key, self._home, self._takes, self._has_defaults = kind, key, home, takes, has_defaults
         self._entries: dict[str, Entry[F]] = {}
+        self._bound: dict[str, Callable[..., Any]] = {}
 
-    def register(self, build: F, *, name: str = "", **about: Any) -> F:
+    def register(self, build: G, *, name: str = "", **about: Any) -> G:
         """Registers a function under its own name (or ``name``).
 
         Its options are its keyword-only arguments. Raises ``ValueError`` where the name is taken, or an option is not
@@ -74,7 +77,7 @@ class Registry(MutableMapping[str, Entry[F]]):
         known = self._entries.get(name)
         if known and _place(known.build) != _place(build):
             raise ValueError(f"{self.kind} {name!r} is already registered by {known.build.__module__}")
-        self._entries[name] = Entry(self.kind, name, build, options, about)
+        self[name] = Entry(self.kind, name, cast(F, build), options, about)
         return build
 
     def __getitem__(self, name: str) -> Entry[F]:
@@ -83,9 +86,11 @@ class Registry(MutableMapping[str, Entry[F]]):
 
     def __setitem__(self, name: str, entry: Entry[F]) -> None:
         self._entries[name] = entry
+        self._bound.clear()
 
     def __delitem__(self, name: str) -> None:
         del self._entries[name]
+        self._bound.clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._found()))
@@ -112,8 +117,23 @@ class Registry(MutableMapping[str, Entry[F]]):
         return resolved
 
     def bind(self, spec: Any) -> Callable[..., Any]:
-        """The function that a spec names, with its options bound; lists become tuples. Raises ``SpecError``."""
-        return self._bind(self.resolve(spec))
+        """The function that a spec names, with its options bound; lists become tuples. Raises ``SpecError``.
+
+        Bound functions are remembered: losses and schedules are asked for at every step.
+        """
+        key = json.dumps(spec, sort_keys=True)
+        if key not in self._bound:
+            self._bound[key] = self._bind(self.resolve(spec))
+        return self._bound[key]
+
+    def knows(self, spec: Any) -> bool:
+        """Whether every name in a spec is registered."""
+        name = self._mapping(spec).get(self.key) if isinstance(spec, str | Mapping) else None
+        return isinstance(name, str) and name in self
+
+    def names(self, spec: Any) -> Iterator[str]:
+        """Every registered name that a resolved spec holds."""
+        yield spec[self.key]
 
     def minimal(self, spec: Any, promises: Promises) -> dict[str, Any]:
         """The spec without the options that stand at their default. Raises ``SpecError``."""
@@ -173,6 +193,22 @@ class BlockRegistry(Registry[F]):
         if isinstance(spec, Mapping) and "chain" in spec:
             return {"chain": [self.minimal(part, promises) for part in spec["chain"]]}
         return super().minimal(spec, promises)
+
+    def knows(self, spec: Any) -> bool:
+        """As of any registry, at any depth."""
+        names = [*self.names(spec)]
+        return bool(names) and all(isinstance(name, str) and name in self for name in names)
+
+    def names(self, spec: Any) -> Iterator[Any]:
+        """As of any registry, at any depth."""
+        if isinstance(spec, Mapping):
+            if "block" in spec:
+                yield spec["block"]
+            for value in spec.values():
+                yield from self.names(value)
+        elif isinstance(spec, list | tuple):
+            for part in spec:
+                yield from self.names(part)
 
     def _expected(self, spec: Any) -> str:
         return f"expected NAME, {{block: NAME, …}} or {{chain: [ … ]}}, got {show(spec)}"

@@ -15,8 +15,9 @@ from bench.tasks import task_of
 def optimiser(network: Network, stated: str) -> Finding:
     """Whether the suite trains with the optimiser and the learning rate that a text names."""
     recipe = network.run.recipe
-    holds = recipe.optimizer in stated.lower().split() and numbers(stated) == (recipe.lr,)
-    return Finding(holds, f"{recipe.optimizer}, learning rate {recipe.lr:g}", "the recipe that the suite trains with")
+    name = recipe.optimizer["name"]
+    holds = name in stated.lower().split() and numbers(stated) == (recipe.lr,)
+    return Finding(holds, f"{name}, learning rate {recipe.lr:g}", "the recipe that the suite trains with")
 
 
 @quantity

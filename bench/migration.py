@@ -1,0 +1,122 @@
+"""Records of earlier schemas, read as if they were of this one.
+
+Schema 1 named a run by all its settings, defaults included, and a recipe had a field for each option of the optimizer, the
+schedule and every augmentation. Bits are those of the order in which augmentations were applied then.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import plugins
+from bench.runs import SCHEMA, Run, Setting
+
+TASKS_BEFORE = {"regression": "localisation"}
+"""Name of a task in schema 1 → its name now."""
+_OWN_LOSSES: tuple[dict[str, float], ...] = ({"cross_entropy": 1.0}, {"smooth_l1": 1.0}, {"bce": 1.0, "dice": 1.0})
+"""Of the three tasks of schema 1: written out, each was the loss of a recipe that named none."""
+_OPTIMIZER_OPTIONS = {"sgd": ("momentum", "nesterov"), "adam": ("betas", "eps"), "adamw": ("betas", "eps")}
+_SCHEDULE_OPTIONS = {
+    "constant": {"warmup": "warmup"},
+    "cosine": {"warmup": "warmup", "final_lr": "final_lr"},
+    "step": {"warmup": "warmup", "step_epochs": "epochs", "step_factor": "factor"},
+    "one_cycle": {"warmup": "warmup", "final_lr": "final_lr"},
+}
+_AUGMENTATIONS = {
+    "flip": "axes", "rotate": "degrees", "rotate90": None, "shift": "pixels", "crop": "pixels", "cutout": "side", "noise": "sd",
+    "intensity": "amount", "mixup": "alpha",
+}  # fmt: skip
+"""Field of ``augment`` in schema 1, in the order of application → the option that its value is now."""
+
+
+def migrated(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of any earlier schema as one of this one, with the run's new id.
+
+    A run that used a plug-in keeps its old id where the plug-in is not loaded, or is another by now: no run of today is the same.
+    """
+    run = Run.model_validate(migrated_run(record["run"]))
+    code = _plugin_code(run, record["environment"].get("plugins", {}))
+    found = {**record, "schema_version": SCHEMA, "run": run.model_dump(mode="json")}
+    if code is None:
+        return found
+    run = run.model_copy(update={"plugins": code})
+    found |= {"run": run.model_dump(mode="json"), "id": run.id}
+    if record.get("kind", "train") == "profile":
+        found |= {"id": Setting.model_validate(record["setting"]).id(run), "run_id": run.id}
+    return found
+
+
+def migrated_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run of schema 1 as they are written now."""
+    before = run["recipe"]
+    moved = {
+        *_AUGMENTATIONS,
+        "momentum",
+        "nesterov",
+        "betas",
+        "eps",
+        "warmup",
+        "step_epochs",
+        "step_factor",
+        "final_lr",
+    }
+    recipe = {key: value for key, value in before.items() if key not in moved | {"label_smoothing"}}
+    optimizer, schedule = before["optimizer"], before["schedule"]
+    recipe["optimizer"] = {"name": optimizer} | {key: before[key] for key in _OPTIMIZER_OPTIONS[optimizer]}
+    recipe["schedule"] = {"name": schedule} | {now: before[key] for key, now in _SCHEDULE_OPTIONS[schedule].items()}
+    recipe["augment"] = [
+        {"name": name} | ({option: before["augment"][name]} if option else {})
+        for name, option in _AUGMENTATIONS.items()
+        if before["augment"][name] not in (0, False, "none")
+    ]
+    recipe["loss"] = _loss(before["loss"], before["label_smoothing"])
+    return {**run, "recipe": recipe}
+
+
+def _loss(weights: Mapping[str, float], smoothing: float) -> dict[str, Any]:
+    if smoothing:
+        weights = weights or {"cross_entropy": 1.0}
+        return {name: {"weight": weight, "label_smoothing": smoothing} for name, weight in weights.items()}
+    return {} if dict(weights) in _OWN_LOSSES else {name: {"weight": weight} for name, weight in weights.items()}
+
+
+def _plugin_code(run: Run, recorded: Mapping[str, str]) -> dict[str, str] | None:
+    """The fingerprints of the run's plug-in parts; None where they are not those that it was trained with."""
+    from bench.ids import parts_from_plugins, unknown_parts
+
+    if unknown_parts(run):
+        return None
+    code = parts_from_plugins(run)
+    same = all(plugins.hashes().get(name) == digest for name, digest in recorded.items())
+    return code if same or not code else None
+
+
+def first_id(run: Mapping[str, Any]) -> str:
+    """The id that a run had in schema 1: of all its settings."""
+    canonical = json.dumps(run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def rename(folder: Path, renamed: Mapping[str, str]) -> None:
+    """Gives what a results folder names by run ids their new ones: predictions, a search's journal, the plan.
+
+    Done again after an interruption, it goes on. Checkpoints go: another code wrote them, and would not read them.
+    """
+    for file in (folder / "predictions").glob("*.npz"):
+        if renamed.get(file.stem, file.stem) != file.stem:
+            file.replace(file.with_stem(renamed[file.stem]))
+    for file in (folder / "checkpoints").glob("*.pt"):
+        if file.stem in renamed:
+            file.unlink(missing_ok=True)
+    for file in (folder / "tune" / "journal.log", folder / "plan.json"):
+        with contextlib.suppress(FileNotFoundError):
+            text = file.read_text("utf-8")
+            new = re.sub(r"[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text)
+            if new != text:
+                partial = file.with_name(f".{file.name}.migrated")
+                partial.write_text(new, "utf-8")
+                partial.replace(file)
