@@ -13,7 +13,8 @@ Rows = list[dict[str, Any]]
 
 
 KINDS = (
-    "blocks", "data", "tasks", "losses", "metrics", "optimizers", "schedules", "augmentations", "plots", "table_formats", "suites",
+    "blocks", "data", "tasks", "losses", "metrics", "optimizers", "schedules", "augmentations", "plots", "table_formats",
+    "suites",
 )  # fmt: skip
 """What can be listed."""
 
