@@ -72,6 +72,12 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text on one line, cut with … where it is too long for its place."""
+    text = plain(text)
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
 def markdown(text: str) -> str:
     """The text on one line, shown as it is wherever it stands in Markdown: no HTML, link, emphasis, formula or table cell."""
     return re.sub(r"([\\`*_{}\[\]<>#|!~$&])", r"\\\1", plain(text))

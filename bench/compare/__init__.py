@@ -21,7 +21,7 @@ from bench.stats import ALPHA
 from bench.suite.plan import PlanCell
 from bench.tables.choice import Choice
 from bench.tables.scores import Column, Scores
-from bench.task import TASKS
+from bench.tasks import METRICS, task_of
 
 MEASURED = {"train_s": "training time", "peak_memory_bytes": "peak memory"}
 COUNTED = {"params": "parameters", "macs": "MACs"}
@@ -44,7 +44,7 @@ def compare(
         for change in _suite(name, before[name], after[name], Choice(metric), margin, cost_margin)
     ]
     if metric is not None and not any(change.quantity == metric for change in found):
-        known = {name for task in TASKS.values() for name in task.metrics}
+        known = set(METRICS)
         raise UserError(f"--metric {metric!r}: no cell of both has it{nearest(metric, known)}")
     tested = [i for i, change in enumerate(found) if change.p == change.p]
     for i, p in zip(tested, stats.holm([found[i].p for i in tested]), strict=True):
@@ -76,7 +76,7 @@ def _key(column: Column, cell: PlanCell) -> str:
 def _cell(
     known: Change, a: Scores, before: PlanCell, b: Scores, after: PlanCell, margin: float, cost_margin: float
 ) -> Iterator[Change]:
-    info = TASKS[before.task].metrics[known.quantity]
+    info = task_of(before.task).metrics[known.quantity]
     ours, theirs = (scores.by_seed(cell, known.quantity) for scores, cell in ((a, before), (b, after)))
     sign = -1 if info.direction == "max" else 1
     yield _lost(paired(known, ours, theirs, sign, margin * info.scale), a, before, b, after)

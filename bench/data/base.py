@@ -72,7 +72,7 @@ class Data:
 
     name: str
     task: str
-    """``classification``, ``regression`` or ``segmentation``: see bench.task."""
+    """What its targets mean: a name in bench.tasks (``classification``, ``localisation``, ``regression``, ``segmentation``)."""
     in_shape: Shape
     target_shape: Shape
     """``(classes,)`` logits, ``(2,)`` coordinates, or ``(K, H, W)`` logits of masks."""

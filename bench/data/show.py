@@ -8,12 +8,12 @@ import torch
 
 from bench.data.base import Data, Split
 from bench.errors import UserError
+from bench.tasks import task_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = np.ndarray[Any, Any]
-COLOURS = ("#ff4d4d", "#ffd23f", "#3fc8ff", "#7bff6b", "#ff7bf3")
 
 
 def show(data: Data, out: Path, *, count: int = 8) -> None:
@@ -24,7 +24,6 @@ def show(data: Data, out: Path, *, count: int = 8) -> None:
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
     if out.suffix.lower() not in (".png", ".svg"):
         raise UserError(f"a picture is a .png or .svg file, got {str(out)!r}")
@@ -40,8 +39,7 @@ def show(data: Data, out: Path, *, count: int = 8) -> None:
     for panel, y in zip(panels, examples.y, strict=True):
         for title, image in panel:
             _draw(next(places), data, title, image, y)
-    if data.task == "segmentation" and data.classes:
-        names = [Line2D([], [], color=colour, label=name) for name, colour in zip(data.classes, COLOURS, strict=False)]
+    if names := task_of(data.task).target_legend(data.classes):
         figure.legend(handles=names, loc="outside lower center", ncols=len(names), fontsize=8)
     figure.suptitle(f"{data.name}: {data.info.title}", fontsize=9, wrap=True, parse_math=False)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -68,14 +66,5 @@ def _panels(data: Data, x: Array) -> list[tuple[str, Array]]:
 
 def _draw(axis: "Axes", data: Data, title: str, image: Array, y: torch.Tensor) -> None:
     axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    if data.task == "classification":
-        title = data.classes[int(y)] if data.classes else str(int(y))
-    elif data.task == "regression":
-        axis.plot(*y.tolist(), "+", color=COLOURS[0], markersize=14, markeredgewidth=2)
-        title = "({:.1f}, {:.1f})".format(*y.tolist())
-    else:
-        masks = sorted(zip(y.numpy(), COLOURS, strict=False), key=lambda pair: -int(pair[0].sum()))
-        for mask, colour in masks:  # the smallest on top: where one encloses another, they share an outline
-            if mask.any() and not mask.all():  # there is no outline to draw otherwise
-                axis.contour(mask, levels=[0.5], colors=colour, linewidths=1)
+    title = task_of(data.task).draw_target(axis, y.numpy(), data.classes) or title
     axis.set_title(title, fontsize=8, parse_math=False)

@@ -67,7 +67,7 @@ def wave_source(
     }
     return Data(
         name="wave_source",
-        task="regression",
+        task="localisation",
         in_shape=(1, size, size),
         target_shape=(2,),
         info=INFO,

@@ -1,6 +1,5 @@
 """Test examples with their true and predicted targets: the worst, some in the middle, and the best."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,16 +8,14 @@ from numpy.typing import NDArray
 from bench.plots.kept import Kept
 from bench.plots.style import shortened
 from bench.tables.scores import Column
-from bench.text import fixed
+from bench.tasks import Task, task_of
+from bench.tasks.pictures import shrunk
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SHOWN = {"worst": 3, "median": 2, "best": 1}
-TRUE, PREDICTED = "#56B4E9", "#E69F00"
-SIDE = 64  # pixels; a larger picture is shown smaller
-GREYS = 32  # and with so many shades, so that three dozen pictures fit into a report
+GREYS = 32  # shades of a picture, so that three dozen fit into a report
 CELL, TEXT, LEFT = 1.15, 0.2, 1.7  # inches
 
 Picture = NDArray[Any]
@@ -31,7 +28,8 @@ def examples(column: Column, found: dict[str, Kept]) -> "Figure | None":
 
     if not found:
         return None
-    across, top, bottom = sum(SHOWN.values()), 0.55, 0.35 if column.task != "classification" else 0.08
+    task = task_of(column.task)
+    across, top, bottom = sum(SHOWN.values()), 0.55, 0.35 if task.legend() else 0.08
     width, height = LEFT + CELL * across + 0.1, top + bottom + (CELL + TEXT) * len(found)
     placed = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)  # everything has its place here
     figure = Figure(figsize=(width, height), layout=placed)
@@ -43,15 +41,15 @@ def examples(column: Column, found: dict[str, Kept]) -> "Figure | None":
         },
     )  # fmt: skip
     for row, (variant, kept) in zip(axes, found.items(), strict=True):
-        _row(row, column.task, kept)
+        _row(row, task, kept)
         row[0].set_axis_on()
         row[0].set_ylabel(
             f"{shortened(variant, 24)}\nseed {kept.seed.init}", rotation=0, ha="right", va="center", labelpad=8
         )
     _heads(figure, axes[0], height)
     figure.suptitle(shortened(column.label, 60), fontsize=10, x=0.1 / width, y=1 - 0.1 / height, ha="left", va="top")
-    if column.task != "classification":
-        _legend(figure, column.task)
+    if handles := task.legend():
+        figure.legend(handles=handles, loc="lower center", ncols=2)
     return figure
 
 
@@ -67,15 +65,7 @@ def picture(x: Picture) -> tuple[Picture, int]:
     return (image.transpose(1, 2, 0) if len(image) == 3 else image[0]), factor
 
 
-def shrunk(x: Picture) -> tuple[Picture, int]:
-    """(C, h, w) means over squares, so that neither side is above ``SIDE``, and the squares' side."""
-    factor = -(-max(x.shape[1:]) // SIDE)
-    height, width = (side // factor * factor for side in x.shape[1:])
-    squares = x[:, :height, :width].reshape(len(x), height // factor, factor, width // factor, factor)
-    return squares.mean(axis=(2, 4)), factor
-
-
-def _row(axes: NDArray[Any], task: str, kept: Kept) -> None:
+def _row(axes: NDArray[Any], task: Task, kept: Kept) -> None:
     from matplotlib.ticker import NullLocator
 
     arrays, places = kept.arrays, iter(axes)
@@ -94,45 +84,8 @@ def _row(axes: NDArray[Any], task: str, kept: Kept) -> None:
             ax.imshow(
                 image, cmap="gray", vmin=0, vmax=1, interpolation="none", extent=(-0.5, width - 0.5, height - 0.5, -0.5)
             )
-            title = DRAWN[task](ax, kept, int(i))
+            title = task.draw(ax, arrays, int(i))
             ax.set_title(title, fontsize=7, loc="center", pad=2.5)
-
-
-def _classes(_ax: "Axes", kept: Kept, i: int) -> str:
-    """``7 → 9 (0.12)``: true class, predicted class, and the probability of the true one."""
-    arrays = kept.arrays
-    target, predicted = int(arrays["target"][i]), int(arrays["prediction"][i].argmax())
-    true, guess = (str(arrays["classes"][k]) if k < len(arrays["classes"]) else str(k) for k in (target, predicted))
-    return f"{shortened(true, 9)} → {shortened(guess, 9)} ({arrays['score'][i]:.2f})"
-
-
-def _points(ax: "Axes", kept: Kept, i: int) -> str:
-    """A ring where the target is, a cross where it was predicted, and how far they are apart."""
-    (x, y), (at_x, at_y) = kept.arrays["target"][i], kept.arrays["prediction"][i]
-    ax.autoscale(enable=False)
-    ax.plot([x, at_x], [y, at_y], color=PREDICTED, linewidth=0.9)
-    ax.plot(x, y, "o", markersize=7, markerfacecolor="none", markeredgecolor=TRUE, markeredgewidth=1.6, clip_on=False)
-    ax.plot(at_x, at_y, "x", markersize=6, markeredgecolor=PREDICTED, markeredgewidth=1.6)
-    return f"{fixed(float(kept.arrays['score'][i]), 1)} px"
-
-
-def _masks(ax: "Axes", kept: Kept, i: int) -> str:
-    """The outlines of true (full) and predicted (dashed) masks, all in the same two colours, and the example's Dice."""
-    for masks, colour, dashes in (("target", TRUE, "solid"), ("prediction", PREDICTED, "dashed")):
-        small, factor = shrunk(np.nan_to_num(kept.arrays[masks][i].astype(np.float64)))
-        down, right = (np.arange(side) * factor + (factor - 1) / 2 for side in small.shape[1:])
-        for mask in small:
-            if mask.min() < 0.5 < mask.max():  # there is no outline to draw otherwise
-                ax.contour(right, down, mask, levels=[0.5], colors=colour, linewidths=1.3, linestyles=dashes)
-    score = float(kept.arrays["score"][i])
-    return f"Dice {fixed(score, 2)}" if np.isfinite(score) else "no mask"
-
-
-DRAWN: dict[str, Callable[["Axes", Kept, int], str]] = {
-    "classification": _classes,
-    "regression": _points,
-    "segmentation": _masks,
-}
 
 
 def _heads(figure: "Figure", axes: NDArray[Any], height: float) -> None:
@@ -144,29 +97,3 @@ def _heads(figure: "Figure", axes: NDArray[Any], height: float) -> None:
             (left + right) / 2, axes[0].get_position().y1 + 0.24 / height, rank, ha="center", va="bottom", fontsize=9
         )
         start += count
-
-
-def _legend(figure: "Figure", task: str) -> None:
-    from matplotlib.lines import Line2D
-
-    true, predicted = ("true", "predicted")
-    if task == "regression":
-        handles = [
-            Line2D(
-                [],
-                [],
-                linestyle="",
-                marker="o",
-                markerfacecolor="none",
-                markeredgecolor=TRUE,
-                markeredgewidth=1.6,
-                label=true,
-            ),
-            Line2D([], [], linestyle="", marker="x", markeredgecolor=PREDICTED, markeredgewidth=1.6, label=predicted),
-        ]
-    else:
-        handles = [
-            Line2D([], [], color=TRUE, label=true),
-            Line2D([], [], color=PREDICTED, linestyle="dashed", label=predicted),
-        ]
-    figure.legend(handles=handles, loc="lower center", ncols=2)

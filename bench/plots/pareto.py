@@ -15,7 +15,7 @@ from bench.suite.plan import PlanCell, PlotName
 from bench.tables.frames import costs
 from bench.tables.profiled import describe, latency_setting, memory_setting
 from bench.tables.scores import Column, Scores
-from bench.task import TASKS
+from bench.tasks import task_of
 from bench.text import count, duration, memory
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _against(scores: Scores, cost: Cost) -> "Figure | None":
             )  # fmt: skip
         ends = [end for variant in points for end in interval_of(scores, column.cells[variant], cost.key) or ()]
         _axis(ax, [*(x for x, _ in points.values()), *filter(math.isfinite, ends)], cost)
-        _staircase(ax, list(points.values()), TASKS[column.task].metrics[metric].direction)
+        _staircase(ax, list(points.values()), task_of(column.task).metrics[metric].direction)
         ax.set_ylabel(scores.label(column.task))
     legend(figure, scores.variants, lines=False, more=[Line2D([], [], **FRONT, label="Pareto front")])
     return figure

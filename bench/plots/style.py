@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.stats import Array, Interval
 from bench.text import plain
+from bench.text import shortened as shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,9 +187,3 @@ def _grey(png: bytes) -> bytes:
     small = io.BytesIO()
     red.save(small, "PNG", optimize=True)
     return small.getvalue()
-
-
-def shortened(text: str, longest: int) -> str:
-    """The text on one line, cut with … where it is too long for its place."""
-    text = plain(text)
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -11,7 +11,7 @@ from bench.tables.documented import holds_at
 from bench.tables.optima import shown
 from bench.tables.scores import Scores, short_label
 from bench.tables.sweeps import Line, lines
-from bench.task import TASKS
+from bench.tasks import task_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def _titles(drawn: list[Line]) -> list[str]:
 
 def _cells(scores: Scores) -> list[PlanCell]:
     """Those that have the metric that is shown."""
-    return [cell for cell in scores.plan.cells if scores.metric(cell.task) in TASKS[cell.task].metrics]
+    return [cell for cell in scores.plan.cells if scores.metric(cell.task) in task_of(cell.task).metrics]
 
 
 def _values(scores: Scores, cell: PlanCell) -> stats.Array:

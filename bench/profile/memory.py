@@ -93,7 +93,7 @@ def predicted(subject: Subject) -> StepMemory:
         with torch.autocast("cpu", reduced) if reduced else nullcontext():
             output = forward(x)
         y = torch.zeros(targets[0], dtype=targets[1])
-        subject.task.loss(output, y, recipe.loss, recipe.label_smoothing).backward()  # type: ignore[no-untyped-call]
+        subject.task.loss(output, y, recipe.loss).backward()  # type: ignore[no-untyped-call]
 
     def infer(forward: Callable[[Tensor], Tensor], x: Tensor) -> None:
         with torch.autocast("cpu", reduced) if reduced else nullcontext():

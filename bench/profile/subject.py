@@ -10,7 +10,7 @@ from bench.data.base import Data
 from bench.data.spec import data_from
 from bench.profile.options import configured
 from bench.runs import Run, Setting
-from bench.task import TASKS
+from bench.tasks import task_of
 from bench.train import build
 from bench.train.checkpoint import State
 from bench.train.optim import optimizer
@@ -29,7 +29,7 @@ class Subject:
     def __init__(self, run: Run, setting: Setting, device: torch.device) -> None:
         self.run, self.setting, self.device = configured(run, setting), setting, device
         self.data = data_from(run.data)
-        self.task = TASKS[self.data.task]
+        self.task = task_of(self.data.task)
         recipe = self.run.recipe
         model, call = build.network(self.run, self.data, device)
         scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
@@ -62,7 +62,7 @@ class Subject:
             parameter.grad = None
         recipe = self.run.recipe
         output = forward(self.state, self.x, recipe)
-        self._loss = self.state.scaler.scale(self.task.loss(output, self.y, recipe.loss, recipe.label_smoothing))
+        self._loss = self.state.scaler.scale(self.task.loss(output, self.y, recipe.loss))
 
     def backward(self) -> None:
         """The gradients."""
@@ -85,11 +85,8 @@ def batch(data: Data, size: int) -> tuple[Tensor, Tensor]:
     """Random images, normal as normalised ones are, and random targets as the task's loss takes them."""
     random = Generator().manual_seed(0)
     x = torch.randn(size, *data.in_shape, generator=random)
-    if data.task == "classification":
-        return x, torch.randint(data.target_shape[0], (size,), generator=random)
-    if data.task == "regression":
-        return x, torch.rand(size, *data.target_shape, generator=random) * min(data.in_shape[-2:])
-    return x, torch.randint(2, (size, *data.target_shape), generator=random).float()
+    task = task_of(data.task)
+    return x, task.prepared(task.sample_targets(size, data.in_shape, data.target_shape, random))
 
 
 @contextmanager

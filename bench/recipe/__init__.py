@@ -1,6 +1,6 @@
 """What a recipe names: optimizers, learning-rate schedules and augmentations, each a function with options."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from blocks.spec import Registry
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from bench.recipe.batch import Batch
+    from bench.tasks import Task
 
 Make = TypeVar("Make", bound=Callable[..., Any])
 
@@ -42,3 +43,15 @@ def augmentation(
         return AUGMENTATIONS.register(apply, check=check, mixes=mixes)
 
     return register
+
+
+def augmentation_problems(
+    specs: Sequence[Mapping[str, Any]], in_shape: tuple[int, ...], task: "Task"
+) -> Iterator[tuple[int, str]]:
+    """(which augmentation, message) of each that makes no sense for inputs of this shape, or for the task."""
+    for i, spec in enumerate(specs):
+        about = AUGMENTATIONS[spec["name"]].about
+        if (check := about["check"]) and (message := check(in_shape, spec)):
+            yield i, f"{spec['name']}: {message}"
+        if about["mixes"] and task.cannot_mix:
+            yield i, f"{spec['name']}: {task.cannot_mix}; leave it out for {task.name}"

@@ -21,7 +21,7 @@ from bench.suite.plan import PlanCell
 from bench.tables import difference_text, significance
 from bench.tables.frames import costs
 from bench.tables.scores import Column, Scores
-from bench.task import TASKS
+from bench.tasks import task_of
 from bench.text import estimate, plain
 
 POINTS = 60_000  # of all learning curves together: some 1 MB of the page
@@ -185,7 +185,7 @@ def _front(scores: Scores, column: Column, sizes: dict[str, float]) -> dict[str,
     """The line through the variants that no other beats in both score and cost."""
     metric, variants = scores.metric(column.task), list(sizes)
     means = [float(stats.mean(scores.values(column.cells[variant], metric))) for variant in variants]
-    best = front(list(sizes.values()), means, TASKS[column.task].metrics[metric].direction)
+    best = front(list(sizes.values()), means, task_of(column.task).metrics[metric].direction)
     return {
         "type": "scatter", "mode": "lines", "name": "front", "hoverinfo": "skip", "x": [sizes[variants[i]] for i in best],
         "y": [_number(means[i]) for i in best], "line": {"color": "#808080", "width": 1, "dash": "dot"},

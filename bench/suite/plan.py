@@ -118,7 +118,7 @@ class PlanCell(Model):
     data: str
     """The data set: its name, with the options in which the suite's data sets of that name differ."""
     task: str
-    """``classification``, ``regression`` or ``segmentation``; bench.task says which metrics it has."""
+    """What the data set's targets mean: a name in bench.tasks, where its metrics are."""
     seeds: tuple[Seed, ...]
     ids: tuple[str, ...]
     params: int

@@ -5,8 +5,8 @@ from typing import Any
 
 from bench.errors import show
 from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
-from bench.runs import Recipe, loss_terms
-from bench.tasks.base import LOSSES, Task
+from bench.runs import loss_terms
+from bench.tasks import LOSSES
 from blocks.spec import Path, Problem, Registry, SpecError
 
 MOVED = {
@@ -44,17 +44,6 @@ def resolved_recipe(written: Any) -> tuple[Any, list[Problem]]:
     if written.get("loss") is not None:
         recipe["loss"] = _resolved_loss(written["loss"], problems)
     return recipe, problems
-
-
-def augmentation_problems(recipe: Recipe, in_shape: tuple[int, ...], task: Task) -> Iterator[tuple[int, str]]:
-    """(which augmentation, message) of each that makes no sense for inputs of this shape, or for the task."""
-    for i, spec in enumerate(recipe.augment):
-        about = AUGMENTATIONS[spec["name"]].about
-        options = {key: value for key, value in spec.items() if key != "name"}
-        if (check := about.get("check")) and (message := check(in_shape, options)):
-            yield i, message
-        if about.get("mixes") and task.cannot_mix:
-            yield i, f"{spec['name']}: {task.cannot_mix}"
 
 
 def _resolved(registry: Registry[Any], spec: Any, path: Path, problems: list[Problem]) -> Any:

@@ -11,7 +11,7 @@ from bench.suite.plan import Claim
 from bench.suite.problems import Problems
 from bench.suite.settings import Match
 from bench.suite.source import FilePath
-from bench.task import TASKS
+from bench.tasks import task_of
 
 Met = Collection[tuple[Point, str]]
 """The points that could be checked, each with its task."""
@@ -72,7 +72,7 @@ class _References:
         for axis, coordinate in (claim.optimum or {}).items():
             self._coordinate(axis, coordinate, (*at, "optimum", axis))
         tasks = {task for point, task in self._met if point.variant in claim.variants and _is_at(point, claim)}
-        known = {metric for task in tasks for metric in TASKS[task].metrics}
+        known = {metric for task in tasks for metric in task_of(task).metrics}
         if tasks and claim.metric not in known:
             message = f"{claim.metric!r} is not a metric of {' or '.join(sorted(tasks))}{nearest(claim.metric, known)}"
             self._problems.add((*at, "metric"), message)

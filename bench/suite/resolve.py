@@ -8,12 +8,13 @@ from typing import Any
 from bench.data import Data, data_from, resolve_data
 from bench.errors import UserError
 from bench.ids import parts_from_plugins
+from bench.recipe import augmentation_problems
 from bench.runs import Recipe, Run, Seed
 from bench.suite.drafts import Point
 from bench.suite.explain import checked
 from bench.suite.problems import Problems
-from bench.suite.recipes import augmentation_problems, resolved_recipe
-from bench.tasks.base import task_of
+from bench.suite.recipes import resolved_recipe
+from bench.tasks import task_of
 from blocks.head import resolve_head
 from blocks.spec import SpecError, resolve
 
@@ -115,7 +116,7 @@ class _Check:
         except SpecError as error:
             for problem in error.problems:
                 self._add(("recipe", *problem.path), problem.message)
-        for i, message in augmentation_problems(run.recipe, data.in_shape, task):
+        for i, message in augmentation_problems(run.recipe.augment, data.in_shape, task):
             self._add(("recipe", "augment", i), message)
         own, _ = resolved_recipe({"loss": task.own_loss})
         if run.recipe.loss != Recipe(loss=own["loss"]).loss:

@@ -9,7 +9,7 @@ from bench.errors import nearest, show
 from bench.runs import Model
 from bench.suite.plan import Name
 from bench.suite.settings import Names
-from bench.task import TASKS
+from bench.tasks import task_of
 
 COSTS = ("params", "params_live", "macs", "flops")
 MEASURED = ("train_s", "peak_memory_bytes")
@@ -163,7 +163,7 @@ class Tune(Model):
 
     def _of_metrics(self, task: str | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """A metric that no run has."""
-        names = {name: f"validation/{name}" for name in (*TASKS[task].metrics, "loss")} if task else {}
+        names = {name: f"validation/{name}" for name in (*task_of(task).metrics, "loss")} if task else {}
         for metric in self.metric or ():
             if metric.startswith("test/"):
                 yield ("metric",), f"{metric!r}: a search never sees the test split; use 'validation/{metric[5:]}'"

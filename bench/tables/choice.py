@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.errors import UserError, nearest
 from bench.runs import RunRecord
-from bench.task import TASKS
+from bench.tasks import METRICS, task_of
 
 AGGREGATES = {
     "best": "with the weights that the recipe selects",
@@ -27,7 +27,7 @@ class Choice:
 
     def check(self, tasks: Collection[str]) -> None:
         """Raises ``UserError``, with the nearest name, where none of the tasks has the metric, or no run can have the value."""
-        metrics = {metric for task in tasks for metric in TASKS[task].metrics}
+        metrics = {metric for task in tasks for metric in task_of(task).metrics}
         if self.metric is not None and self.metric not in metrics:
             raise UserError(
                 f"--metric {self.metric!r} is not a metric of {' or '.join(sorted(tasks))}{nearest(self.metric, metrics)}"
@@ -66,5 +66,4 @@ def _of_curve(record: RunRecord, curve: list[float | None], metric: str, aggrega
         return None
     if aggregate == "epoch_mean":
         return sum(known) / len(known)
-    info = next(task.metrics[metric] for task in TASKS.values() if metric in task.metrics)
-    return max(known) if info.direction == "max" else min(known)
+    return max(known) if METRICS[metric].about["metric"].direction == "max" else min(known)

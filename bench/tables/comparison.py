@@ -6,7 +6,7 @@ from functools import cached_property
 from bench import power, stats
 from bench.stats import Array, Interval, Seeds
 from bench.suite.plan import PlanCell
-from bench.task import Metric
+from bench.tasks import Metric
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from bench.tables.choice import IN_LABEL
 from bench.tables.layout import Entry, Table, entries
 from bench.tables.points import Points
 from bench.tables.scores import Column, Scores, seed_pairs
-from bench.task import TASKS, Metric
+from bench.tasks import Metric, task_of
 from bench.text import decimals, estimate, signed
 from bench.verdict import Verdict, judge, judge_above, judge_direction, judge_order, judge_spread
 
@@ -73,7 +73,7 @@ def _documented(scores: Scores, claims: list[Claim]) -> Iterator[Documented]:
         for claim in here:
             cells = tuple(column.cells[name] for name in claim.variants)
             parent = _parent(claim, column, here)
-            judging = _Judging(scores.read_by(claim), claim, cells, TASKS[column.task].metrics[claim.metric])
+            judging = _Judging(scores.read_by(claim), claim, cells, task_of(column.task).metrics[claim.metric])
             if parent is not None and parent.value is not None and claim.value is not None:
                 verdict = judging.direction(column.cells[parent.variant or ""], claim.value - parent.value, family)
             else:
@@ -82,7 +82,7 @@ def _documented(scores: Scores, claims: list[Claim]) -> Iterator[Documented]:
 
 
 def _holds(claim: Claim, column: Column) -> bool:
-    if claim.metric not in TASKS[column.task].metrics or not column.cells.keys() >= set(claim.variants):
+    if claim.metric not in task_of(column.task).metrics or not column.cells.keys() >= set(claim.variants):
         return False
     return holds_at(claim, column.cells[claim.variants[0]])
 

@@ -11,7 +11,7 @@ from bench.suite.plan import Plan, PlanCell
 from bench.tables.comparison import Comparison
 from bench.tables.profiled import profiled_costs
 from bench.tables.scores import Column, Scores
-from bench.task import TASKS
+from bench.tasks import task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def scores_frame(scores: Scores) -> "pd.DataFrame":
 
 
 def _column_rows(scores: Scores, column: Column) -> Iterator[Row]:
-    task = TASKS[column.task]
+    task = task_of(column.task)
     for name, metric in task.metrics.items():
         compared = scores.comparisons(column, name)
         best, tied = scores.best(column, name)

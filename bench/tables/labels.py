@@ -4,7 +4,7 @@ import json
 
 from bench.suite.plan import PlanCell
 from bench.tables.choice import IN_LABEL
-from bench.task import TASKS
+from bench.tasks import task_of
 
 
 def short_label(cell: PlanCell) -> str:
@@ -27,7 +27,7 @@ def metric_label(task: str, metric: str, split: str = "test", aggregate: str = "
     """``distance (px) ↓``: the metric in words, its unit, and where better is; with split and aggregate where they are not test
     and that of the selected weights.
     """
-    info = TASKS[task].metrics[metric]
+    info = task_of(task).metrics[metric]
     words = [
         *([] if split == "test" else [split]),
         metric.replace("_", " "),

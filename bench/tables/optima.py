@@ -11,7 +11,7 @@ from bench.tables.documented import holds_at, on_other_data
 from bench.tables.layout import Entry, Table, entries
 from bench.tables.scores import Scores, seed_pairs, short_label
 from bench.tables.sweeps import Line, lines
-from bench.task import TASKS, Metric
+from bench.tasks import Metric, task_of
 from bench.text import decimals, estimate, fixed, signed
 from bench.verdict import judge_optimum
 
@@ -92,7 +92,7 @@ def optima(scores: Scores) -> Iterator[Optimum]:
 def _cells(scores: Scores, claim: Claim) -> list[PlanCell]:
     """Those of the claim's variant that have its metric."""
     cells = [cell for cell in scores.plan.cells if cell.variant == claim.variant]
-    return [cell for cell in cells if claim.metric in TASKS[cell.task].metrics]
+    return [cell for cell in cells if claim.metric in task_of(cell.task).metrics]
 
 
 def _judged(scores: Scores, claim: Claim, line: Line) -> Iterator[Optimum]:
@@ -100,7 +100,7 @@ def _judged(scores: Scores, claim: Claim, line: Line) -> Iterator[Optimum]:
     for centre in line.cells:
         if centre.sweep[line.axis] == (claim.optimum or {})[line.axis]:
             places = tuple(_places(scores, line, centre, claim.metric))
-            yield Optimum(claim, line, centre, TASKS[centre.task].metrics[claim.metric], places)
+            yield Optimum(claim, line, centre, task_of(centre.task).metrics[claim.metric], places)
 
 
 def _places(scores: Scores, line: Line, centre: PlanCell, metric: str) -> Iterator[Place]:

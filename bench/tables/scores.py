@@ -18,7 +18,7 @@ from bench.tables.comparison import Comparison
 from bench.tables.labels import full_label
 from bench.tables.labels import metric_label as metric_label
 from bench.tables.labels import short_label as short_label
-from bench.task import TASKS
+from bench.tasks import task_of
 
 DEFAULT = Choice()
 
@@ -89,7 +89,7 @@ class Scores:
 
     def metric(self, task: str) -> str:
         """The metric that is shown of a task: the chosen one, or the task's primary."""
-        return self.choice.metric or TASKS[task].primary
+        return self.choice.metric or task_of(task).primary
 
     def label(self, task: str) -> str:
         """``validation distance (px) ↓, last epoch``: the shown metric in words, with whatever is not the default."""
@@ -101,7 +101,7 @@ class Scores:
         ``choices/<metric>-<aggregate>-<split>``.
         """
         default = Scores(self.plan, self.records.values()).split
-        primary = all(self.metric(cell.task) == TASKS[cell.task].primary for cell in self.plan.cells)
+        primary = all(self.metric(cell.task) == task_of(cell.task).primary for cell in self.plan.cells)
         if primary and (self.choice.aggregate, self.split) == (DEFAULT.aggregate, default):
             return ""
         return f"choices/{'primary' if primary else self.choice.metric}-{self.choice.aggregate}-{self.split}"
@@ -133,7 +133,7 @@ class Scores:
     def columns(self) -> list[Column]:
         """The data/grid points whose task has the metric that is shown, in the plan's order."""
         points: dict[str, dict[str, PlanCell]] = {}
-        for cell in [cell for cell in self.plan.cells if self.metric(cell.task) in TASKS[cell.task].metrics]:
+        for cell in [cell for cell in self.plan.cells if self.metric(cell.task) in task_of(cell.task).metrics]:
             points.setdefault(json.dumps([cell.data, cell.grid], sort_keys=True), {})[cell.variant] = cell
         firsts = [next(iter(cells.values())) for cells in points.values()]
         labels = Counter(map(short_label, firsts))
@@ -187,7 +187,7 @@ class Scores:
         p_values = [
             stats.p_value(list(d.values()), seeds=seed_pairs(d)) if len(d) >= enough else math.nan for d in differences
         ]
-        info = TASKS[column.task].metrics[metric]
+        info = task_of(column.task).metrics[metric]
         return {
             cell.variant: Comparison(
                 cell, other, metric, info, np.array(list(found.values())), seed_pairs(found), len(family), float(p)
@@ -206,7 +206,7 @@ class Scores:
         means = {variant: value for variant, value in means.items() if not math.isnan(value)}
         if len(column.cells) < 2 or not means:
             return "", set()
-        best = (max if TASKS[column.task].metrics[metric].direction == "max" else min)(means, key=means.__getitem__)
+        best = (max if task_of(column.task).metrics[metric].direction == "max" else min)(means, key=means.__getitem__)
         rivals, level = means.keys() - {best}, 1 - stats.ALPHA / max(math.comb(len(means), 2), 1)
         apart = set()
         for variant in rivals:

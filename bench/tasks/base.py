@@ -1,7 +1,7 @@
 """What a task is, and the registries of tasks, losses and metrics. Free of torch: tables and reports need none.
 
 A task says what a target means. All that depends on the kind of target stands in the task's own file: how targets are checked,
-its losses and metrics, what is kept of an example, what is drawn of it, how augmentation moves it, what a profile feeds.
+its losses and metrics, what is stored of an example, what is drawn of it, how augmentation moves it, what a profile feeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,30 +12,41 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import UserError
-from blocks.spec import Problem, Registry, SpecError, nearest, show
+from blocks.spec import Problem, Registry, SpecError, UserError, nearest, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Generator, Tensor
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 Statistics = Mapping[str, Array]
 """Name → array; the first axis is the examples', but for a confusion matrix."""
 Terms = Mapping[str, Mapping[str, Any]]
 """Loss → its ``weight`` and options."""
 Measure = Callable[[Statistics], float]
+Move = Callable[["Tensor"], "Tensor"]
+CHUNK = 64 * 2**20
+"""Bytes of a memory-mapped split that are checked at a time."""
 
 
 class Metric:
     """A measure of how good outputs are, and how to read it."""
 
     def __init__(
-        self, measure: Measure, *, direction: Literal["max", "min"] = "max", unit: str = "", scale: float = 1.0
+        self,
+        measure: Measure,
+        *,
+        direction: Literal["max", "min"] = "max",
+        unit: str = "",
+        scale: float = 1.0,
+        of_targets: bool = False,
     ) -> None:
         self.measure, self.direction, self.unit, self.scale = measure, direction, unit, scale
         """``direction``: which way is better. ``scale``: the length of its natural range: 1 for shares; for pixels 100, so that a
         margin of 0.01 of it is one pixel."""
+        self.of_targets = of_targets
+        """Whether unit and scale are those that the data set says its targets have."""
 
     def better(self, new: float, old: float) -> bool:
         """Whether ``new`` is strictly better than ``old``; anything is better than NaN, and NaN than nothing."""
@@ -43,7 +54,7 @@ class Metric:
 
 
 class Task:
-    """One kind of target. A subclass states what differs; ``metrics`` and ``own_loss`` name what is registered."""
+    """One kind of target. A subclass states what differs; ``own_metrics`` and ``own_loss`` name what is registered."""
 
     name: ClassVar[str]
     """Set where the task is registered."""
@@ -51,26 +62,25 @@ class Task:
     """The metrics that every run records, the primary one first."""
     own_loss: ClassVar[Terms] = {}
     """The loss of a recipe that names none."""
-
     cannot_mix: ClassVar[str] = ""
     """Why weighted means of targets make no sense, as an error message says it; empty where they do."""
 
     # targets -----------------------------------------------------------------------------------------------------------------
 
-    def check_shape(self, in_shape: tuple[int, ...], target_shape: tuple[int, ...]) -> str | None:
-        """What is wrong with the shapes of a data set, as ``expected …, got …``; None where nothing is."""
+    def check_shape(self, target_shape: Shape) -> str | None:
+        """What is wrong with the shape of a data set's targets, as ``expected …, got …``; None where nothing is."""
         raise NotImplementedError
 
-    def check_targets(self, y: "Tensor", x_shape: tuple[int, ...], target_shape: tuple[int, ...]) -> str | None:
-        """What is wrong with the targets of a split whose inputs are ``x_shape`` (N, C, …): dtype, shape, range, NaN; or None."""
+    def check_targets(self, y: "Tensor", target_shape: Shape) -> str | None:
+        """What is wrong with the targets of a split of at least one example: dtype, shape, values; or None."""
         raise NotImplementedError
 
     def prepared(self, y: "Tensor") -> "Tensor":
         """Targets as the losses take them: a batch, on its device."""
         return y
 
-    def sample_targets(self, n: int, target_shape: tuple[int, ...], generator: "Generator") -> "Tensor":
-        """(n, …) random targets as a data set has them: for profiles, and for data of noise."""
+    def sample_targets(self, n: int, in_shape: Shape, target_shape: Shape, generator: "Generator") -> "Tensor":
+        """Random targets of ``n`` examples, as a data set has them: what a profile feeds."""
         raise NotImplementedError
 
     # outputs -----------------------------------------------------------------------------------------------------------------
@@ -81,10 +91,10 @@ class Task:
 
     def gather(self, statistics: "Mapping[str, Tensor]") -> Statistics:
         """The statistics of a pass (or of a batch) as the metrics take them; waits for the device."""
-        return {name: tensor.cpu().numpy() for name, tensor in statistics.items()}
+        return on_host(statistics)
 
     def predict(self, output: "Tensor") -> "Tensor":
-        """What is shown and kept of an output, in float32: class probabilities, numbers, the probability of each pixel."""
+        """What is shown and stored of an output, in float32: class probabilities, numbers, the probability of each pixel."""
         return output.float()
 
     def example_score(self, statistics: Statistics) -> Array:
@@ -95,19 +105,23 @@ class Task:
         """The indices of the examples that pictures may show; all of them, unless a task knows better."""
         return np.arange(n)
 
-    # what is kept of every test example ---------------------------------------------------------------------------------------
+    # what is stored of every test example ------------------------------------------------------------------------------------
+
+    def brief(self, statistics: Statistics) -> dict[str, Array]:
+        """What is always stored, a few bytes an example: ``score``, as ``example_score`` has it, and what a task adds."""
+        return {"score": self.example_score(statistics).astype(np.float32)}
 
     def packed(self, prediction: Array, target: Array) -> dict[str, Array]:
-        """Predictions (as ``predict`` gives them) and targets in the form that is stored: small, N first."""
+        """Predictions (as ``predict`` gives them) and targets of a batch, as small as they may be stored."""
         return {"prediction": prediction, "target": target}
 
     def unpacked(self, arrays: Statistics) -> Statistics:
-        """The statistics that metrics take, from what ``packed`` gave; and ``prediction`` and ``target`` themselves."""
+        """The statistics that metrics take, with ``prediction`` and ``target``, of what ``packed`` and ``brief`` gave."""
         raise NotImplementedError
 
     # augmentation -------------------------------------------------------------------------------------------------------------
 
-    def moved(self, y: "Tensor", maps: "Callable[[Tensor], Tensor]", points: "Callable[[Tensor], Tensor]") -> "Tensor":
+    def moved(self, y: "Tensor", maps: Move, points: Move) -> "Tensor":
         """The targets of images that were moved: ``maps`` moves (B, K, H, W) as the images were, ``points`` (B, 2) positions."""
         return y
 
@@ -117,12 +131,20 @@ class Task:
 
     # pictures -----------------------------------------------------------------------------------------------------------------
 
-    def draw(self, ax: "Axes", arrays: Mapping[str, Array], i: int) -> str:
+    def draw(self, ax: "Axes", arrays: Statistics, i: int) -> str:
         """Draws target and prediction of example ``i`` over its picture, and gives the title: its score in words."""
         raise NotImplementedError
 
     def legend(self) -> list[Any]:
         """matplotlib handles of what ``draw`` draws; none where it draws nothing."""
+        return []
+
+    def draw_target(self, ax: "Axes", y: Array, names: Sequence[str]) -> str:
+        """Draws one example's target over its picture, and gives the title. ``names``: of the classes or masks, if any."""
+        raise NotImplementedError
+
+    def target_legend(self, names: Sequence[str]) -> list[Any]:
+        """matplotlib handles of what ``draw_target`` draws."""
         return []
 
     # what follows from these --------------------------------------------------------------------------------------------------
@@ -142,13 +164,17 @@ class Task:
         others = {name: e.about["metric"] for name, e in METRICS.items() if self.name in e.about["tasks"]}
         return self.metrics | {name: metric for name, metric in others.items() if name not in self.own_metrics}
 
+    @property
+    def losses(self) -> list[str]:
+        """The names of the losses that were registered for it."""
+        return [name for name, entry in LOSSES.items() if self.name in entry.about["tasks"]]
+
     def check_loss(self, terms: Terms) -> None:
         """Raises ``SpecError`` where a loss is not for this task, or all weigh nothing."""
-        mine = [name for name, entry in LOSSES.items() if self.name in entry.about["tasks"]]
         problems = [
-            Problem(("loss", name), f"{name!r} is not a loss of {self.name}{nearest(name, mine)}")
+            Problem(("loss", name), f"{name!r} is not a loss of {self.name}{nearest(name, self.losses)}")
             for name in terms
-            if name not in mine
+            if name not in self.losses
         ]
         if terms and not problems and not any(term.get("weight", 1.0) for term in terms.values()):
             problems = [Problem(("loss",), f"every loss of {self.name} has weight 0; leave it out for the default")]
@@ -187,11 +213,11 @@ def task(cls: T) -> T:
     return cls
 
 
-def loss(*, tasks: Sequence[str]) -> Callable[[L], L]:
+def loss(*, tasks: Sequence[str], name: str = "") -> Callable[[L], L]:
     """Registers a function ``(output, target, *, options) -> scalar`` as a loss of these tasks, under its own name."""
 
     def register(build: L) -> L:
-        return LOSSES.register(build, tasks=tuple(tasks))
+        return LOSSES.register(build, name=name, tasks=tuple(tasks))
 
     return register
 
@@ -202,12 +228,16 @@ def metric(
     direction: Literal["max", "min"] = "max",
     unit: str = "",
     scale: float = 1.0,
+    of_targets: bool = False,
     name: str = "",
 ) -> Callable[[M], M]:
-    """Registers a function ``(statistics) -> float`` as a metric of these tasks, under its own name."""
+    """Registers a function ``(statistics) -> float`` as a metric of these tasks, under its own name.
+
+    ``of_targets``: its unit and scale are those of the data set's targets. What statistics a task has, its file says.
+    """
 
     def register(measure: M) -> M:
-        made = Metric(measure, direction=direction, unit=unit, scale=scale)
+        made = Metric(measure, direction=direction, unit=unit, scale=scale, of_targets=of_targets)
         return METRICS.register(measure, name=name, tasks=tuple(tasks), metric=made)
 
     return register
@@ -218,3 +248,49 @@ def task_of(name: str) -> Task:
     if name not in TASKS:
         raise UserError(f"{show(name)} is not a task{nearest(name, TASKS)}")
     return TASKS[name].build()
+
+
+# what several tasks need ------------------------------------------------------------------------------------------------------
+
+
+def on_host(tensors: "Mapping[str, Tensor]") -> dict[str, Array]:
+    """The tensors as NumPy has them; waits for the device."""
+    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+
+
+def mean(values: Sequence[float] | Array) -> float:
+    """The mean of what is not NaN; NaN of nothing."""
+    numbers = np.asarray(values)
+    defined = numbers[~np.isnan(numbers)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """part / whole, NaN for 0/0."""
+    found: Array = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)
+    return found
+
+
+def expected(y: "Tensor", kind: str, shape: str, dtype: str, is_shape: bool) -> str | None:
+    """``expected (N,) int64 classes, got (N, 1) float32``; None where shape and dtype are right."""
+    came = str(y.dtype).removeprefix("torch.")
+    if is_shape and came == dtype:
+        return None
+    return f"expected {kind} of shape {shape} and dtype {dtype}, got {tuple(y.shape)} {came}"
+
+
+def first(y: "Tensor", is_wrong: "Callable[[Tensor], Tensor]") -> tuple[int, Any] | None:
+    """The example of the first value that is wrong, and the value; looked for in parts, as the split may be memory-mapped."""
+    each = max(CHUNK // max(y[:1].nbytes, 1), 1)
+    for start in range(0, len(y), each):
+        part = y[start : start + each]
+        if (wrong := is_wrong(part)).any():
+            place = wrong.nonzero()[0]
+            return start + int(place[0]), part[tuple(place)].item()
+    return None
+
+
+def finite(y: "Tensor") -> str | None:
+    """What is wrong with numbers that are to be finite; or None."""
+    found = first(y, lambda part: ~part.isfinite())
+    return found and f"expected finite numbers, got {found[1]} in example {found[0]}"

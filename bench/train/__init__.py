@@ -15,8 +15,10 @@ from bench.data.digest import data_digest
 from bench.data.spec import data_from
 from bench.data.splits import Splits, splits
 from bench.environment import Environment, environment
+from bench.errors import UserError
+from bench.recipe import augmentation_problems
 from bench.runs import Diverged, Progress, Run, RunRecord
-from bench.task import TASKS, Task
+from bench.tasks import Task, task_of
 from bench.train import build
 from bench.train.board import board
 from bench.train.budget import Length
@@ -106,9 +108,10 @@ class Job:
     def of(cls, run: Run, device: torch.device) -> Self:
         """Loads the data. Raises ``UserError`` where the recipe asks for what makes no sense for it."""
         data, recipe = data_from(run.data), run.recipe
-        task = TASKS[data.task]
-        task.check_loss(recipe.loss, recipe.label_smoothing)
-        recipe.augment.check(data.task, data.in_shape)
+        task = task_of(data.task)
+        task.check_loss(recipe.loss)
+        for _, message in augmentation_problems(recipe.augment, data.in_shape, task):
+            raise UserError(message)
         parts = splits(data, run.seed.data)
         training, validation = (Feed.of(part, parts, data, recipe, device) for part in (parts.train, parts.validation))
         length = Length.of(run.budget, recipe, len(training), lambda: build.cost(run, data).train_flops)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from bench.runs import Recipe, Run
-from bench.task import Task
+from bench.tasks import Task
 from bench.train.budget import Length
 from bench.train.checkpoint import State
 from bench.train.feed import Feed
@@ -30,7 +30,7 @@ def train_pass(run: Run, state: State, feed: Feed, length: Length, task: Task) -
             for parameter in group["params"]:  # zero_grad less its profiler ranges, which cost more than a small layer
                 parameter.grad = None
         output = forward(state, x, recipe)
-        loss = task.loss(output, y, recipe.loss, recipe.label_smoothing)
+        loss = task.loss(output, y, recipe.loss)
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         optimizer_step(state, recipe)
         tally.add(loss, output, y)
@@ -54,7 +54,7 @@ def evaluate(state: State, feed: Feed, task: Task, recipe: Recipe) -> Tally:
     tally = Tally(task, recipe.average == "batches")
     for x, y in feed.batches():
         output = forward(state, x, recipe)
-        tally.add(task.loss(output, y, recipe.loss, recipe.label_smoothing), output, y)
+        tally.add(task.loss(output, y, recipe.loss), output, y)
     return tally
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.metrics import Array, Statistics, on_host
-from bench.task import Task
+from bench.tasks import Array, Statistics, Task, on_host
 from bench.train.feed import Feed
 
 EACH = 4
@@ -31,7 +30,7 @@ def write_predictions(
     (m, 2), of at most ``SAMPLE`` examples evenly spread over the split. Images without any mask are no examples.
     """
     scores = task.example_score(statistics)
-    shown = _with_something(task, statistics, len(scores))
+    shown = task.worth_showing(statistics, len(scores))
     goodness = -scores[shown] if task.metrics[task.primary].direction == "min" else scores[shown]
     order = shown[np.argsort(goodness, kind="stable")]  # worst first
     ranks = _ranks(len(order), _each(feed))
@@ -45,20 +44,11 @@ def write_predictions(
         "classes": np.array(feed.data.classes, dtype=str),
     }
     arrays |= on_host({"input": feed.x[index], "target": feed.y[index], "prediction": predict(x)})
-    if task.name == "classification":
+    if "confusion" in statistics:
         arrays["confusion"] = statistics["confusion"]
-    if task.name == "regression":
+    if feed.y.ndim == 2:
         arrays |= on_host(_sample(feed, predict))
     _write(path, arrays)
-
-
-def _with_something(task: Task, statistics: Statistics, n: int) -> Array:
-    """Of masks, the examples in which something is, or was predicted, as for Dice (all, if none is so); else all examples."""
-    if task.name == "segmentation":
-        found = np.flatnonzero((statistics["positive"] + statistics["predicted"]).any(axis=1))
-        if len(found):
-            return found
-    return np.arange(n)
 
 
 def _each(feed: Feed) -> int:

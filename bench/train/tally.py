@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.metrics import Statistics, mean
-from bench.task import Task
+from bench.tasks import Statistics, Task, mean
 
 
 @dataclass

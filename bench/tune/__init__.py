@@ -18,7 +18,7 @@ from bench.runs import Run, RunRecord
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.tuning import COSTS, MEASURED, Tune
-from bench.task import TASKS
+from bench.tasks import task_of
 from bench.tune import storage as storages
 from bench.tune.confirm import Confirmed, confirm
 from bench.tune.search import Search
@@ -139,7 +139,7 @@ def _asked(suite: Suite) -> tuple[Tune, tuple[str, ...]]:
             f"{suite.name} has nothing to search: add 'tune:' with a space, such as "
             "tune: {space: {recipe.lr: {log: [1e-4, 1e-1]}}, trials: 30}"
         )
-    task = TASKS[suite.cells()[0].task]
+    task = task_of(suite.cells()[0].task)
     return suite.tune, suite.tune.metric or (f"validation/{task.primary}",)
 
 
@@ -148,7 +148,7 @@ def direction(metric: str, task: str) -> Direction:
     name = metric.partition("/")[2]
     if metric in (*COSTS, *MEASURED) or name == "loss":
         return "minimize"
-    return "maximize" if TASKS[task].metrics[name].direction == "max" else "minimize"
+    return "maximize" if task_of(task).metrics[name].direction == "max" else "minimize"
 
 
 def _within_reach(place: str, asked: Tune, cluster: str | None) -> None:

@@ -8,7 +8,7 @@ from bench.claims.checks.layout import residual_skips
 from bench.claims.networks import Network
 from bench.claims.registry import Finding, quantity
 from bench.claims.verdicts import numbers
-from bench.task import TASKS
+from bench.tasks import task_of
 
 
 @quantity
@@ -44,7 +44,7 @@ def kernel_l2(network: Network, kernel: int) -> float | Finding:
 @quantity
 def dice_and_bce(smooth: float) -> Finding:
     """(1 − (2 Σpt + smooth) / (Σp + Σt + smooth)) + mean BCE over a whole batch, in NumPy, against the loss we train with."""
-    worst, generator, loss = 0.0, torch.Generator().manual_seed(0), TASKS["segmentation"].loss
+    worst, generator, loss = 0.0, torch.Generator().manual_seed(0), task_of("segmentation").loss
     shapes = [(b, 1, side, side) for b in (1, 2, 5) for side in (1, 4, 9)]
     for shape, share in ((shape, share) for shape in shapes for share in (0.0, 0.3, 1.0)):
         logits = torch.randn(shape, generator=generator)
@@ -52,6 +52,6 @@ def dice_and_bce(smooth: float) -> Finding:
         p, t = 1 / (1 + np.exp(-logits.double().numpy())), target.double().numpy()
         dice = (2 * (p * t).sum() + smooth) / (p.sum() + t.sum() + smooth)
         bce = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
-        worst = max(worst, abs(float(loss(logits, target, {"bce": 1.0, "dice": 1.0})) - (1 - dice + bce)))
+        worst = max(worst, abs(float(loss(logits, target, {"bce": {}, "dice": {"smooth": smooth}})) - (1 - dice + bce)))
     note = f"27 random batches, 1–5 maps of 1–81 pixels, empty and full masks too; largest difference {worst:.1g}"
     return Finding(bool(worst < 1e-5), "the loss of the recipe {bce: 1, dice: 1}", note)
