@@ -1,22 +1,46 @@
 """``bench list``: what there is to build a suite from."""
 
-import inspect
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bench.api import prepare
-from bench.errors import UserError
+from bench.errors import UserError, nearest
 from bench.suite.source import parse, read
+from blocks.spec import Entry, Options, Registry
 
 Rows = list[dict[str, Any]]
 
 
+KINDS = (
+    "blocks", "data", "tasks", "losses", "metrics", "optimizers", "schedules", "augmentations", "plots", "table_formats",
+    "suites",
+)  # fmt: skip
+"""What can be listed."""
+
+
 def tables(kinds: Iterable[str], *, plugins: Iterable[Path]) -> dict[str, Rows]:
-    """The rows of each kind: ``blocks``, ``data``, ``metrics``, ``suites``. Raises ``UserError`` for a plug-in that fails."""
+    """The rows of each of ``KINDS``. Raises ``UserError`` for an unknown one, or a plug-in that fails."""
     prepare(tuple(plugins), None)
-    makers = {"blocks": _blocks, "data": _data, "metrics": _metrics, "suites": _suites}
-    return {kind: makers[kind]() for kind in kinds}
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UserError(f"{kind!r} cannot be listed{nearest(kind, KINDS)}")
+    return {kind: _suites() if kind == "suites" else _registered(kind) for kind in kinds}
+
+
+def registries() -> dict[str, Registry[Any]]:
+    """Everything that things are registered in, by the name of what is listed."""
+    from bench.data import DATASETS
+    from bench.plots.registry import PLOTS
+    from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
+    from bench.tables.formats import TABLE_FORMATS
+    from bench.tasks.base import LOSSES, METRICS, TASKS
+    from blocks import BLOCKS
+
+    return {
+        "blocks": BLOCKS, "data": DATASETS, "tasks": TASKS, "losses": LOSSES, "metrics": METRICS, "optimizers": OPTIMIZERS,
+        "schedules": SCHEDULES, "augmentations": AUGMENTATIONS, "plots": PLOTS, "table_formats": TABLE_FORMATS,
+    }  # fmt: skip
 
 
 def show(
@@ -42,45 +66,39 @@ def show(
     return out
 
 
-def _options(options: dict[str, inspect.Parameter]) -> str:
+def _options(options: Options) -> str:
     """``width, stride=1, norm='none'``: an option without a default must be given."""
     return ", ".join(
         name if option.default is option.empty else f"{name}={option.default!r}" for name, option in options.items()
     )
 
 
-def _blocks() -> Rows:
-    from blocks import BLOCKS
-
+def _registered(kind: str) -> Rows:
     return [
         {
-            "block": entry.name,
-            "stage": "yes" if entry.is_stage else "",
+            entry.kind: entry.name,
+            **_more(kind, entry),
             "options": _options(entry.options),
             "what": entry.summary,
         }
-        for entry in sorted(BLOCKS.values(), key=lambda entry: entry.name)
+        for entry in registries()[kind].values()
     ]
 
 
-def _data() -> Rows:
-    from bench.data import DATASETS
-
-    return [
-        {"data": entry.name, "options": _options(entry.options), "what": entry.summary}
-        for entry in sorted(DATASETS.values(), key=lambda entry: entry.name)
-    ]
-
-
-def _metrics() -> Rows:
-    from bench.tasks import TASKS, task_of
-
-    return [
-        {"task": task.name, "metric": name, "better": "higher" if metric.direction == "max" else "lower",
-         "unit": metric.unit or "share", "primary": "yes" if name == task.primary else ""}
-        for task in map(task_of, TASKS)
-        for name, metric in task.metrics.items()
-    ]  # fmt: skip
+def _more(kind: str, entry: Entry[Any]) -> dict[str, Any]:
+    """What is to be known of some kinds beside their options."""
+    if kind == "blocks":
+        return {"stage": "yes" if entry.is_stage else ""}
+    if kind == "losses":
+        return {"tasks": ", ".join(entry.about["tasks"])}
+    if kind == "metrics":
+        metric = entry.about["metric"]
+        better = "higher" if metric.direction == "max" else "lower"
+        return {"tasks": ", ".join(entry.about["tasks"]), "better": better, "unit": metric.unit or "share"}
+    if kind == "tasks":
+        task = entry.build()
+        return {"loss": ", ".join(task.own_loss), "metrics": ", ".join(task.own_metrics)}
+    return {}
 
 
 def _suites() -> Rows:

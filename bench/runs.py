@@ -77,9 +77,11 @@ class EarlyStopping(Model):
     """``patience``: after that many epochs without a new best, counted anew at each best. ``cumulative``: after that many
     increases over the previous epoch, never reset (the WavPool authors' rule)."""
     patience: PositiveInt = 10
+    """How many such epochs end the training."""
     from_epoch: PositiveInt = 1
     """The first epoch (from 1) that counts."""
     min_delta: NonNegativeFloat = 0.0
+    """By how much a loss must change to count."""
 
 
 class Recipe(Model):
@@ -157,7 +159,9 @@ class Budget(Model):
     """What training may spend, in exactly one unit."""
 
     epochs: PositiveInt | None = None
+    """Passes over the training examples."""
     steps: PositiveInt | None = None
+    """Batches."""
     flops: PositiveFloat | None = None
     """Floating-point operations of forward and backward passes, as counted by ``blocks.cost``."""
 
@@ -172,7 +176,9 @@ class Seed(Model):
     """``init`` sets the weights and dropout; ``data`` the train/validation split, the order and the augmentation."""
 
     init: NonNegativeInt
+    """Of the weights and of dropout."""
     data: NonNegativeInt
+    """Of the split into train and validation, the order and the augmentation."""
 
 
 class Run(Model):
@@ -189,6 +195,7 @@ class Run(Model):
     budget: Budget
     """How long it is trained."""
     seed: Seed
+    """What its random numbers are drawn with."""
     evaluate: tuple[Literal["validation", "test"], ...] = ("validation", "test")
     """The splits that the selected weights are evaluated on."""
     plugins: dict[str, str] = {}

@@ -2,6 +2,8 @@
 
 Counted are parameters, statistics, gradients, what the backward pass needs, temporaries between operations, and of what
 kernels take inside an operation what is large on CPUs: oneDNN's copies of images in its own layout, and numbers converted.
+The copies depend on the processor: they are those of x86 with AVX-512 or AVX2, whichever the machine at hand has; on others
+the peak is foreseen without knowing what their kernels take.
 """
 
 import functools
@@ -22,8 +24,8 @@ aten = torch.ops.aten
 Work = Callable[[Callable[[Tensor], Tensor], Tensor], Any]
 """What is done with the network and a batch: ``forward(x)`` alone, or the loss of it and its backward pass."""
 
-BLOCK = 16
-"""Channels of an image in oneDNN's layout come in blocks of so many (AVX-512; other instruction sets take 8)."""
+BLOCK = 16 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 8
+"""Channels of an image in oneDNN's layout come in blocks of so many: 16 with AVX-512, 8 with AVX2."""
 SMALL = 8
 """The same, where there are fewer than a block, for the gradient of a weight."""
 BATCH = 16

@@ -1,7 +1,6 @@
 """``bench list`` and ``schema``: what there is to write into a suite."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +11,10 @@ from rich.table import Table
 from bench.cli.options import AsFormat, DataFolder, Format, Plugin
 
 
-class Kind(StrEnum):
-    """What can be listed."""
+def _kinds(incomplete: str) -> list[str]:
+    from bench.listing import KINDS
 
-    blocks = "blocks"
-    data = "data"
-    metrics = "metrics"
-    suites = "suites"
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
 
 
 app = typer.Typer()
@@ -26,10 +22,19 @@ app = typer.Typer()
 
 @app.command(
     "list",
-    epilog="Examples: [bold]bench list blocks[/bold], [bold]bench list data --show digits --out digits.png[/bold]",
+    epilog="Examples: [bold]bench list blocks[/bold], [bold]bench list losses --plugin mine.py[/bold], "
+    "[bold]bench list data --show digits --out digits.png[/bold]",
 )
 def list_(
-    kind: Annotated[Kind | None, typer.Argument(help="What to list (default: all).")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[KIND]",
+            help="blocks, data, tasks, losses, metrics, optimizers, schedules, augmentations, plots, table_formats or suites. "
+            "(default: all)",
+            autocompletion=_kinds,
+        ),
+    ] = None,
     show: Annotated[str | None, typer.Option(metavar="NAME", help="Draw a few examples of this data set.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the picture goes (.png or .svg).")] = None,
     option: Annotated[
@@ -39,13 +44,13 @@ def list_(
     plugin: Plugin = None,
     format: AsFormat = Format.table,
 ) -> None:
-    """Blocks with their options and defaults, data sets, metrics, suites."""
+    """Everything that a suite can name, with options and defaults, and the suites there are."""
     from bench import listing
 
     if show is not None or out is not None:
         typer.echo(f"wrote {listing.show(show, out, option or (), data=data, plugins=plugin or ())}")
         return
-    tables = listing.tables([kind] if kind else list(Kind), plugins=plugin or ())
+    tables = listing.tables([kind] if kind else listing.KINDS, plugins=plugin or ())
     _print_tables(tables, format)
 
 
@@ -55,6 +60,18 @@ def schema() -> None:
     from bench.suite.schema import schema as suite_schema
 
     typer.echo(json.dumps(suite_schema(), indent=2))
+
+
+@app.command(epilog="Example: [bold]bench upgrade suites/mine.yaml[/bold]")
+def upgrade(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE …", help="Suite files.")],
+) -> None:
+    """Rewrites suite files of an earlier version in today's grammar; comments and layout stay."""
+    from bench.upgrade import upgrade as upgraded
+
+    for file in files:
+        for place in upgraded(file) or [f"{file}: nothing to rewrite"]:
+            typer.echo(place)
 
 
 def _print_tables(tables: dict[str, list[dict[str, Any]]], format: Format) -> None:

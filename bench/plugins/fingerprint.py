@@ -14,8 +14,10 @@ from pathlib import Path
 from bench.errors import UserError, nearest
 from bench.plugins import read
 from bench.plugins.canonical import canonical
-from bench.plugins.imports import Source, imports, local_modules
+from bench.plugins.imports import Source, imports, installed_packages, local_modules
 from bench.plugins.names import Names, bound_by, names_of
+
+__all__ = ["fingerprint", "fingerprint_source", "installed_packages"]
 
 
 def fingerprint(function_name: str, file: Path) -> str:
@@ -24,13 +26,13 @@ def fingerprint(function_name: str, file: Path) -> str:
     Raises ``UserError`` where the file is missing, is no Python or does not define the name.
     """
     file = file.resolve()
-    return _fingerprint(function_name, Source.read(file, file.parent))
+    return _named(function_name, Source.read(file, file.parent))
 
 
 def fingerprint_source(source: str, name: str, folder: Path) -> str:
     """As ``fingerprint``, of a file with this text in the folder. Raises ``UserError``."""
     folder = folder.resolve()
-    return _fingerprint(name, Source(folder / "<source>", folder, source))
+    return _named(name, Source(folder / "<source>", folder, source))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,15 @@ class _Unit:
             case ast.ImportFrom(module=module, names=[ast.alias(name=name)], level=level):
                 return f"{'.' * level}{module or ''}:{name}"
         return None
+
+
+def _named(name: str, source: Source) -> str:
+    try:
+        return _fingerprint(name, source)
+    except RecursionError:
+        raise UserError(
+            f"plug-in {source.file} nests code too deeply to be read; expected shorter expressions or chains of elif"
+        ) from None
 
 
 def _fingerprint(name: str, source: Source) -> str:
@@ -113,7 +124,9 @@ def _needed(name: str, units: list[_Unit]) -> list[_Unit]:
         if found == chosen:
             return [units[place] for place in sorted(chosen)]
         chosen = found
-        wanted = wanted.union(*(units[place].names.loads for place in chosen))
+        for names in (units[place].names for place in chosen):
+            aliases = set() if names.exposed.isdisjoint(wanted) else names.binds
+            wanted = wanted | names.loads | aliases
 
 
 def _effects(units: list[_Unit]) -> list[set[str]]:

@@ -78,13 +78,13 @@ def local_modules(wanted: Iterable[Imported], source: Source) -> dict[Path, Sour
     Local is what lies beside the plug-in, or on ``sys.path`` outside the standard library and the installed packages.
     """
     found: dict[Path, Source] = {}
-    todo = [module for one in wanted for module in _local(one, source)]
+    todo = [module for one in wanted for module in _local(one, source, source.file)]
     while todo:
         module = todo.pop()
         if module.file not in found:
             found[module.file] = module
             if not module.compiled:
-                todo += [other for one in imports([module.tree]) for other in _local(one, module)]
+                todo += [other for one in imports([module.tree]) for other in _local(one, module, source.file)]
     return found
 
 
@@ -129,17 +129,18 @@ def _imported(node: ast.AST) -> Iterator[Imported]:
                 yield Imported(len(text) - len(parts), tuple(parts.split(".")))
 
 
-def _local(wanted: Imported, source: Source) -> Iterator[Source]:
+def _local(wanted: Imported, source: Source, plugin: Path) -> Iterator[Source]:
     """The files that this import runs, if it is of a local module: those of the packages on the way included.
 
-    None for a plug-in that is itself installed: its package has a version.
+    None for a plug-in that is itself installed: its package has a version. Nor is the plug-in's own file, where it is the
+    ``__init__.py`` of a package on the way.
     """
     if _installed(source.file.parent):
         return
     if wanted.level:
         package = source.file.parents[min(wanted.level, len(source.file.parents)) - 1]
         bases = [(package, source.root)]
-        files = [file for file in [package / "__init__.py"] if file.is_file() and file != source.file]
+        files = [file for file in [package / "__init__.py"] if file.is_file() and file != plugin]
     else:
         bases = [(root, root) for root in _roots(wanted.module[0], source.root)]
         files = []

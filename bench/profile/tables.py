@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 LEGEND = (
     "Latency of a training step or a forward pass: the median of the medians of rounds, its 95 % interval from those medians "
     "(order statistics), and the 95th percentile of all samples; data are on the device already. Memory: the allocator's "
-    "peak, on CUDA also what it reserved; what was foreseen from the network alone, and its ratio to the measured peak; the "
-    "activations that bench analyze counts; and the process: by how much its resident size rose, on a CPU with the libraries "
+    "peak, on CUDA also what it reserved; what was foreseen from the network alone (on a CPU with the copies that oneDNN makes "
+    "with AVX2 or AVX-512, for this processor and no other), and its ratio to the measured peak; the activations that "
+    "bench analyze counts; and the process: by how much its resident size rose, on a CPU with the libraries "
     "that it was the first to use. Rates are shares of this machine's own ceilings: its largest matrix product in that "
     "precision, its copy bandwidth; bytes are what the operations read and write, were nothing kept in a cache between them."
 )

@@ -93,8 +93,11 @@ class Suite(Model):
     name: Annotated[str, AfterValidator(_folder_name)]
     """Names the results folder; by default the file's name without its suffix."""
     question: str = ""
+    """What the suite is to answer, in a sentence."""
     description: str = ""
+    """What a reader should know beside the question."""
     base: dict[str, Any]
+    """The run that every variant changes: data, network, head, recipe, budget, evaluate."""
     variants: Annotated[dict[str, Changes], Field(min_length=1)]
     """Name → ``from`` and changes: dotted path → the value that replaces what stands there."""
     reference: Name | None = None
@@ -104,14 +107,19 @@ class Suite(Model):
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field({})
     """Path → values, one thing at a time around each variant."""
     match: Match | None = None
+    """What all networks are made equal in, by scaling their widths."""
     seeds: Seeds = (Seed(init=0, data=0),)
+    """How many seeds (8), which ([0, 1, 2]), or {init: ..., data: ...} for every pair of the two."""
     limits: Limits = Limits()
+    """What one run may use before it is stopped."""
     claims: tuple[Claim, ...] = ()
+    """What documents state of the scores; each gets a verdict in the report."""
     hardware: tuple[Hardware, ...] = ()
     """Documented times and memory, for ``bench profile``."""
     plots: tuple[PlotName, ...] | None = None
     """The figures of the report, in this order; by default all that have something to say."""
     tune: Tune | None = None
+    """A search for hyper-parameters, for bench tune."""
 
     _cells: tuple[Cell, ...] = PrivateAttr(())
     _source: str = PrivateAttr("")

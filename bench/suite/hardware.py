@@ -14,7 +14,9 @@ class Over(Model):
     """What a ratio divides by: the same quantity of another variant, in another precision, or both."""
 
     variant: Name | None = None
+    """The variant whose quantity it divides by."""
     precision: Literal["fp32", "tf32", "bf16", "fp16"] | None = None
+    """The precision whose quantity it divides by."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -27,21 +29,29 @@ class Hardware(Model):
     """One such statement: of a variant, under a setting, on the document's machine."""
 
     id: str
+    """A name for it."""
     variant: Name
+    """The variant that it is about."""
     quantity: Quantity
+    """What was measured."""
     value: PositiveFloat | tuple[Annotated[float, Field(ge=0)], PositiveFloat]
     """Or the two ends of a range. With ``over`` it is a ratio."""
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """What a single value may be off by, as a share of it: documents round."""
     mode: Literal["train", "inference"] = "inference"
+    """A whole training step, or a forward pass in eval mode."""
     batch: PositiveInt = 1
+    """Examples a step."""
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"
+    """What was computed in."""
     over: Over | None = None
+    """What the value is a ratio to."""
     grid: dict[str, Any] = Field({})
     """Where in the grid it holds: axis → point; an axis that is left out: at each of its points."""
     on: str
     """What the document measured it on, in its own words."""
     source: str
+    """Where it stands: document and section."""
 
     @property
     def statement(self) -> str:

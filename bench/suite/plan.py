@@ -27,18 +27,23 @@ class Claim(Model):
     """A value, or an order of variants, that a document states, and where it stands."""
 
     id: str
+    """A name for it, one of a kind in the suite."""
     variant: Name | None = None
+    """The variant that it is about; of an order or a comparison see below."""
     metric: str
+    """The metric that it is about."""
     split: Literal["train", "validation", "test"] | None = None
     """What the document measured it on; None, with ``aggregate``: what the report shows."""
     aggregate: Literal["best", "final", "epoch_mean", "epoch_best"] | None = None
     """How it reads a run (bench.tables.choice)."""
     value: float | None = None
+    """The documented score."""
     above: float | None = None
     """A bound that the document says is exceeded: a claim without a value."""
     over: Name | None = None
     """The variant that ``value`` or ``above`` is relative to: both are then (score − its score) / its score."""
     sd: PositiveFloat | None = None
+    """Standard deviation over the documented runs."""
     n: PositiveInt | None = None
     """How many runs the documented value is the mean of."""
     epochs: tuple[PositiveInt, ...] | None = None
@@ -58,6 +63,7 @@ class Claim(Model):
     data: str
     """What the document measured it on, in its own words; a verdict on other data is about direction and order only."""
     source: str
+    """Where it stands: document and section."""
 
     @property
     def statement(self) -> str:

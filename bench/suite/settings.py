@@ -66,6 +66,7 @@ class Match(Model):
     count: Literal["params", "macs"] = "params"
     """What of ``variant`` is matched."""
     tolerance: Share = 0.02
+    """How far from the target a network may be, as a share of it: 0.02 or 2%."""
     nearest: bool | Names = False
     """Variants (true: all) whose nearest is taken, and its mismatch shown, where whole widths cannot reach the tolerance."""
 
@@ -90,4 +91,6 @@ class Limits(Model):
     """What one run may use before it is stopped; never part of its id."""
 
     time: Seconds | None = None
+    """Wall time of one run: 30s, 10m, 2h."""
     memory: Bytes | None = None
+    """Memory of one run: 500MB, 4GB, 4GiB."""

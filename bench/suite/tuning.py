@@ -26,10 +26,13 @@ class Dimension(Model):
     """What one path may be: one of a list, or a number of a range, whole or real, on a linear or a logarithmic scale."""
 
     choices: tuple[Any, ...] | None = None
+    """One of these."""
     uniform: Pair | None = None
+    """A real number of this range."""
     log: Pair | bool | None = None
     """A range of its own, or whether ``int`` is on a logarithmic scale."""
     int: Pair | None = None
+    """A whole number of this range."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -97,7 +100,9 @@ class Confirm(Model):
     """The best of a search, run again on seeds that the search has not seen: they name the winner."""
 
     top: PositiveInt = 3
+    """How many of the best settings are run again."""
     seeds: PositiveInt = 6
+    """On how many seeds that the search has not seen."""
 
 
 def _metrics(value: Any) -> Any:
@@ -114,6 +119,7 @@ class Tune(Model):
     space_for: dict[Name, Dimensions] = Field({})
     """Variant → the dimensions that only it has."""
     trials: PositiveInt = 30
+    """Settings that are tried for each variant."""
     metric: Annotated[
         tuple[str, ...] | None,
         BeforeValidator(_metrics),
@@ -121,11 +127,13 @@ class Tune(Model):
     ] = None
     """``validation/…``, or several, of which the others may be costs to be minimised; None: the task's first metric."""
     sampler: Literal["tpe", "gp", "cmaes", "random", "grid", "qmc"] = "tpe"
+    """What proposes the settings (Optuna)."""
     pruner: Literal["none", "median", "hyperband", "wilcoxon"] = "hyperband"
     """Judges a trial as it trains, by epochs; with several seeds a trial, after each seed."""
     seeds: PositiveInt = 1
     """Runs a trial, on seeds 0, 1, …, whatever the suite's own are; its score is their mean."""
     confirm: Confirm | None = Field(default_factory=Confirm)
+    """The best settings, run again on fresh seeds; null: none are."""
     seed: NonNegativeInt = 0
     """Of the sampler."""
 

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from blocks.spec.errors import BlockError, Path, Problem, SpecError, UserError, nearest, show
 from blocks.spec.options import Above, Count, NonNegative, Positive, Range, Rate
-from blocks.spec.registry import BLOCKS, Entry, Promises, Registry, minimal_options, options_of, resolve_options
+from blocks.spec.registry import (
+    BLOCKS,
+    Entry,
+    Options,
+    Promises,
+    Registry,
+    minimal_options,
+    options_of,
+    resolve_options,
+)
 from blocks.spec.types import Block, Shape, Stage
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ __all__ = [
     "Count",
     "Entry",
     "NonNegative",
+    "Options",
     "Path",
     "Positive",
     "Problem",

@@ -149,9 +149,13 @@ class Registry(MutableMapping[str, Entry[F]]):
     def _found(self) -> dict[str, Entry[F]]:
         if self._home:
             home, self._home = self._home, ""  # at once: the modules that register look names up too
-            module = importlib.import_module(home)
-            for part in pkgutil.iter_modules(getattr(module, "__path__", ())):
-                importlib.import_module(f"{home}.{part.name}")
+            try:
+                module = importlib.import_module(home)
+                for part in pkgutil.iter_modules(getattr(module, "__path__", ())):
+                    importlib.import_module(f"{home}.{part.name}")
+            except BaseException:
+                self._home = home
+                raise
         return self._entries
 
     def _mapping(self, spec: Any) -> dict[str, Any]:

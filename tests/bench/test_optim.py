@@ -42,10 +42,13 @@ def test_steps_are_those_of_torch(recipe, oracle, channels_last):
         networks = tuple(network.to(memory_format=torch.channels_last) for network in networks)
     optimizers = optimizer(networks[0], recipe), oracle(networks[1].parameters())
     for seed in range(4):
-        x = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
-        for network, steps in zip(networks, optimizers, strict=True):
-            steps.zero_grad()
-            network(x).square().mean().backward()
+        optimizers[0].zero_grad()
+        networks[0](torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(seed))).square().mean().backward()
+        # Both get the same gradients: that of a bias before batch normalisation is rounding noise, of another form on
+        # another processor, and Adam would make steps of ordinary size of the difference.
+        for ours, theirs in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+            theirs.grad = ours.grad.clone()
+        for steps in optimizers:
             steps.step()
     for ours, theirs in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
