@@ -132,7 +132,7 @@ def test_a_grid_crosses_every_axis_with_every_variant() -> None:
     assert [(cell.variant, cell.grid, cell.data, cell.task) for cell in crossed.cells()] == [
         (variant, {"recipe.optimizer": "sgd", "task": task}, data, kind)
         for variant in ("a", "b")
-        for task, data, kind in [("wave", "wave_source", "regression"), ("digits", "digits", "classification")]
+        for task, data, kind in [("wave", "wave_source", "localisation"), ("digits", "digits", "classification")]
     ]
     assert crossed.cells()[0].runs[0].budget.steps == 5
 
