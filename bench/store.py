@@ -55,7 +55,7 @@ class Store:
 
     def renamed(self) -> dict[str, str]:
         """Old id → id of every run and profile that is recorded in an earlier schema."""
-        renamed = {}
+        renamed: dict[str, str] = {}
         for file, number, line in self._lines():
             if _schema(line) < SCHEMA:
                 before, record = json.loads(line), _parse(line, file, number)

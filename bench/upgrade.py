@@ -199,7 +199,7 @@ class _Writer:
             gone |= {other.name for other in others}
         for i, entry in enumerate(entries):
             if entry.name in gone:
-                yield self._without(entry, entries[i - 1], flow=bool(node.flow_style))
+                yield self._without(entry, entries[i - 1], flow=isinstance(node, MappingNode) and bool(node.flow_style))
 
     def _without(self, entry: Entry, before: Entry, *, flow: bool) -> Edit:
         """An entry that is not the first goes, in a flow mapping with the comma before it, else with its lines."""

@@ -43,7 +43,7 @@ def schema() -> Json:
     changes = _with_keys(_WRITTEN, "from")
     points = {"type": "object", "minProperties": 1, "additionalProperties": _with_keys(_WRITTEN, "match")}
     axis = {"anyOf": [{"type": "array", "minItems": 1}, points]}
-    written = {
+    written: Json = {
         "base": base,
         "variants": {"type": "object", "minProperties": 1, "additionalProperties": changes},
         "grid": {"type": "object", "additionalProperties": axis},
@@ -129,7 +129,13 @@ def _recipe(fields: Json) -> Json:
 
 def _with_keys(written: Json, key: str) -> Json:
     pattern = written["propertyNames"]["pattern"]
-    properties = {"from": {"type": ["string", "number", "null"]}, "match": {"$ref": "#/properties/match"}}
+    properties = {
+        "from": {
+            "type": ["string", "number", "null"],
+            "description": "The variant that this one changes; null: the base.",
+        },
+        "match": {"$ref": "#/properties/match", "description": "What the networks of this point are made equal in."},
+    }
     names = {"propertyNames": {"anyOf": [{"const": key}, {"pattern": pattern}]}}
     return {"type": ["object", "null"], "properties": {key: properties[key]}, **names}
 
