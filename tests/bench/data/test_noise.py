@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from bench.task import TASKS
 
 from bench.data import data_from
 from bench.data.splits import splits
-from bench.task import TASKS
 from blocks.spec import SpecError
 
 
