@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,14 +12,17 @@ from bench.cli.options import (
     OK,
     AsDocument,
     AsFormat,
-    ClusterAddress,
     DataFolder,
     DocumentFormat,
     Format,
     Plugin,
     Results,
     SuiteFile,
+    on_machine,
 )
+
+if TYPE_CHECKING:
+    from bench.schedule import Machine
 
 app = typer.Typer()
 
@@ -28,11 +31,11 @@ app = typer.Typer()
     epilog="Examples: [bold]bench profile suites/ablation.yaml --batch 1,64[/bold], "
     "[bold]bench profile resupnet_reference --variant ResUpNet --precision fp32,bf16 --trace[/bold]"
 )
+@on_machine("workers", "gpus_per_run")
 def profile(
     suite: SuiteFile,
+    machine: "Machine",
     variant: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, or several: cpu,cuda:0.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads; recorded.")] = 1,
     batch: Annotated[str, typer.Option(help="Batch sizes.")] = "1,16,64",
     mode: Annotated[str, typer.Option(help="Training steps, forward passes.")] = "train,inference",
     precision: Annotated[str, typer.Option(help="fp32, tf32, bf16, fp16; several with commas.")] = "fp32",
@@ -44,9 +47,6 @@ def profile(
     again: Annotated[
         bool, typer.Option("--again", help="Measure again what is recorded, and the machine's ceilings.")
     ] = False,
-    time_limit: Annotated[str | None, typer.Option(help="Longest time of one round, such as 10m.")] = None,
-    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one process, such as 4GB.")] = None,
-    cluster: ClusterAddress = None,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
@@ -59,11 +59,10 @@ def profile(
     from bench.progress import view
 
     profiled = profiling.profile(
-        suite, variants=variant or (), device=device, threads=threads,
+        suite, machine=machine, variants=variant or (),
         options=profiling.Options(batch, mode, precision, execution, layout),
         stopping=profiling.Stopping(fewest=min(rounds, profiling.Stopping.fewest), most=rounds), trace=trace,
-        largest=largest_batch, again=again, time_limit=time_limit, memory_limit=memory_limit, cluster=cluster,
-        results=results, data=data, plugins=plugin or (), view=view(),
+        largest=largest_batch, again=again, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
     profile_report.report(profiled)
     if format == Format.json:

@@ -12,42 +12,31 @@ from bench.cli.options import (
     OK,
     Aggregate,
     AsFormat,
-    ClusterAddress,
     DataFolder,
-    Device,
     Force,
     Format,
-    GpusPerRun,
-    MemoryLimit,
     Metric,
     Plugin,
     Results,
     Split,
     SuiteFile,
-    Threads,
-    TimeLimit,
-    Workers,
+    on_machine,
 )
 
 if TYPE_CHECKING:
     from bench.api import Outcome
-
+    from bench.schedule import Machine
 
 app = typer.Typer()
 
 
 @app.command(epilog="Example: [bold]bench run suites/ablation.yaml --workers 4[/bold]")
+@on_machine()
 def run(
     suite: SuiteFile,
-    device: Device = "auto",
-    workers: Workers = None,
-    threads: Threads = 1,
+    machine: "Machine",
     only: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
     retry: Annotated[str | None, typer.Option(metavar="failed", help="'failed': run the failed runs again.")] = None,
-    time_limit: TimeLimit = None,
-    memory_limit: MemoryLimit = None,
-    cluster: ClusterAddress = None,
-    gpus_per_run: GpusPerRun = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write every run's curves for TensorBoard.")
     ] = False,
@@ -65,9 +54,8 @@ def run(
     from bench.progress import view
 
     outcome = api.run(
-        suite, device=device, workers=workers, threads=threads, only=only or (), retry=retry, time_limit=time_limit,
-        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, tensorboard=tensorboard, force=force,
-        metric=metric, aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
+        suite, machine=machine, only=only or (), retry=retry, tensorboard=tensorboard, force=force, metric=metric,
+        aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
     _show(outcome, format)
     raise typer.Exit(FAILED if outcome.failed else OK)
@@ -113,11 +101,10 @@ def pack(
     "[bold]bench tune suites/tune_blocks.yaml --export suites/tuned.yaml[/bold], "
     "[bold]bench tune tune_blocks --storage postgresql+psycopg://user@host/studies[/bold]"
 )
+@on_machine()
 def tune(
     suite: SuiteFile,
-    device: Device = "auto",
-    workers: Workers = None,
-    threads: Threads = 1,
+    machine: "Machine",
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Optuna storage. (default: a journal in the results folder)")
     ] = None,
@@ -125,10 +112,6 @@ def tune(
         Path | None,
         typer.Option(metavar="FILE", help="Write a suite with the winners as variants, on new seeds, to this file."),
     ] = None,
-    time_limit: TimeLimit = None,
-    memory_limit: MemoryLimit = None,
-    cluster: ClusterAddress = None,
-    gpus_per_run: GpusPerRun = None,
     force: Force = False,
     results: Results = Path("results"),
     data: DataFolder = None,
@@ -146,9 +129,8 @@ def tune(
     from bench.tune.export import export as export_winners
 
     tuned = search.tune(
-        suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
-        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, force=force, results=results, data=data,
-        plugins=plugin or (), view=view(),
+        suite, machine=machine, storage=storage, force=force, results=results, data=data, plugins=plugin or (),
+        view=view(),
     )  # fmt: skip
     search_report.report(tuned)
     undecided = tables.undecided(tuned)
