@@ -1,22 +1,20 @@
 """``bench run``, ``report`` and ``tune``: what trains, and what comes of it."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.options import (
     FAILED,
     OK,
+    TERMINAL,
     Aggregate,
-    AsFormat,
+    AsDocument,
     ClusterAddress,
     DataFolder,
     Device,
     Force,
-    Format,
     GpusPerRun,
     MemoryLimit,
     Metric,
@@ -27,11 +25,9 @@ from bench.cli.options import (
     Threads,
     TimeLimit,
     Workers,
+    check_format,
+    give,
 )
-
-if TYPE_CHECKING:
-    from bench.api import Outcome
-
 
 app = typer.Typer()
 
@@ -58,18 +54,19 @@ def run(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Trains what a suite asks for and is not recorded yet; then tables, plots and a report."""
     from bench import api
     from bench.progress import view
 
+    check_format(format, plugin)
     outcome = api.run(
         suite, device=device, workers=workers, threads=threads, only=only or (), retry=retry, time_limit=time_limit,
         memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, tensorboard=tensorboard, force=force,
         metric=metric, aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
-    _show(outcome, format)
+    give(outcome.document, format)
     raise typer.Exit(FAILED if outcome.failed else OK)
 
 
@@ -84,13 +81,17 @@ def report(
     split: Split = None,
     results: Results = Path("results"),
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Tables, plots and report from what is recorded so far; nothing is trained."""
     from bench import api
+    from bench.progress import view
 
-    outcome = api.report(suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or ())
-    _show(outcome, format)
+    check_format(format, plugin)
+    outcome = api.report(
+        suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or (), view=view()
+    )
+    give(outcome.document, format)
 
 
 @app.command(
@@ -133,7 +134,7 @@ def tune(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds.
 
@@ -145,26 +146,18 @@ def tune(
     from bench.tune import tables
     from bench.tune.export import export as export_winners
 
+    check_format(format, plugin)
+    shown = view()
     tuned = search.tune(
         suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
         memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, force=force, results=results, data=data,
-        plugins=plugin or (), view=view(),
+        plugins=plugin or (), view=shown,
     )  # fmt: skip
-    search_report.report(tuned)
+    search_report.report(tuned, shown.message)
     undecided = tables.undecided(tuned)
     if export is not None and len(undecided) < len(tuned.studies):
         export_winners(tuned, export)
-    if format == Format.json:
-        typer.echo(json.dumps(tables.as_json(tuned)))
-    else:
-        tables.show(tuned, Console())
+    give(tables.document(tuned), format)
     for line in undecided:
         typer.echo(line, err=True)
     raise typer.Exit(FAILED if undecided else OK)
-
-
-def _show(outcome: "Outcome", format: Format) -> None:
-    if format == Format.json:
-        typer.echo(outcome.frame().to_json(orient="records"))
-    else:
-        outcome.show(Console())

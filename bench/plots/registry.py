@@ -35,9 +35,10 @@ def plot(
     """
 
     def register(draw: Draw) -> Draw:
-        return PLOTS.register(
+        PLOTS.register(
             draw, name=name, takes=2 if of == "column" else 1, caption=caption, of=of, order=order, applies=applies, live=live,
             live_caption=live_caption,
         )  # fmt: skip
+        return draw
 
     return register

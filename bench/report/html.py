@@ -72,9 +72,7 @@ def page(
     )
 
 
-def _results(
-    scores: Scores, tables: Sequence[Table], pictures: Mapping[str, Picture]
-) -> Iterator[Section]:
+def _results(scores: Scores, tables: Sequence[Table], pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """What the runs of the plan have shown."""
     yield Section("What can be said", _said(scores))
     yield Section("Results", Markup().join([*map(table, tables), legend(LEGEND)]))
