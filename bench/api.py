@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.tables.choice import Choice
+    from bench.tables.formats import Document
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Outcome:
         from bench.tables.frames import runs_frame
 
         return runs_frame(self.plan, self.records)
+
+    @property
+    def document(self) -> "Document":
+        """What it shows, for any table format; its rows are those of ``frame``."""
+        from bench.tables import comparison
+        from bench.tables.scores import Scores
+
+        return replace(comparison(Scores(self.plan, self.records, self.choice)), screen=self.show)
 
     def show(self, console: "Console") -> None:
         """Prints the table of the comparison, the failures with their reasons, and where the rest is."""
@@ -110,13 +119,14 @@ def report(
     split: str | None = None,
     results: Path | str = "results",
     plugins: Iterable[Path] = (),
+    view: View | None = None,
 ) -> Outcome:
     """Tables, plots and report from what is recorded so far.
 
     By ``metric`` (None: each task's primary), of the selected weights (``best``), at the last epoch (``final``) or over all
     epochs (``epoch_mean``, ``epoch_best``), on ``split`` (None: test where runs looked at it). Raises ``UserError``.
     """
-    job = Job(suite, Path(results), tuple(map(Path, plugins)), None, View())
+    job = Job(suite, Path(results), tuple(map(Path, plugins)), None, view or View())
     return job.reported(Store(job.folder), job.choice(metric, aggregate, split))
 
 
@@ -187,10 +197,13 @@ class Job:
         """The report, written, and what it is made of."""
         from bench import report as reports  # with scipy: commands that report nothing start without it
 
+        plug_ins.load(
+            self.plugins
+        )  # a stored plan needs none, but their plots and table formats are part of the report
         ids = {id for cell in self.plan.cells for id in cell.ids}
         records = [record for record in store.records() if record.id in ids]
         if records or reports.has_sections(self.folder):
-            reports.report(self.plan, records, self.folder, choice)
+            reports.report(self.plan, records, self.folder, choice, self.view.message)
         return Outcome(self.plan, records, self.folder, choice)
 
     def _planned(self) -> Plan:

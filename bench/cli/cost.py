@@ -1,23 +1,21 @@
 """``bench profile``, ``check`` and ``analyze``: what networks cost, measured and counted."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.options import (
     FAILED,
     OK,
+    TERMINAL,
     AsDocument,
-    AsFormat,
     DataFolder,
-    DocumentFormat,
-    Format,
     Plugin,
     Results,
     SuiteFile,
+    check_format,
+    give,
     on_machine,
 )
 
@@ -50,7 +48,7 @@ def profile(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Measures what each network of a suite costs: latency, throughput, memory, energy, and how near the machine's limit."""
     from bench import profile as profiling
@@ -58,17 +56,16 @@ def profile(
     from bench.profile import tables
     from bench.progress import view
 
+    check_format(format, plugin)
+    shown = view()
     profiled = profiling.profile(
         suite, machine=machine, variants=variant or (),
         options=profiling.Options(batch, mode, precision, execution, layout),
         stopping=profiling.Stopping(fewest=min(rounds, profiling.Stopping.fewest), most=rounds), trace=trace,
-        largest=largest_batch, again=again, results=results, data=data, plugins=plugin or (), view=view(),
+        largest=largest_batch, again=again, results=results, data=data, plugins=plugin or (), view=shown,
     )  # fmt: skip
-    profile_report.report(profiled)
-    if format == Format.json:
-        typer.echo(json.dumps(tables.as_json(profiled)))
-    else:
-        tables.show(profiled, Console())
+    profile_report.report(profiled, shown.message)
+    give(tables.document(profiled), format)
     raise typer.Exit(FAILED if profiled.failed else OK)
 
 
@@ -78,17 +75,15 @@ def check(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Expands a suite, builds every network without memory, and prints what each run will cost; nothing is trained."""
     from bench import check as checks
     from bench.progress import View
 
+    check_format(format, plugin)
     checked = checks.check(suite, results=results, data=data, plugins=plugin or (), view=View())
-    if format == Format.json:
-        typer.echo(json.dumps(checked.as_json()))
-    else:
-        checked.show(Console())
+    give(checked.document, format)
 
 
 @app.command(
@@ -116,16 +111,14 @@ def analyze(
         Path | None, typer.Option(metavar="FILE", help="Draw what sits where along the depth (.svg or .png).")
     ] = None,
     plugin: Plugin = None,
-    format: AsDocument = DocumentFormat.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Every layer of a suite's networks: shapes, parameters, MACs, receptive field, memory; nothing is trained."""
     from bench import analyze as analysis
     from bench.analyze import show
 
+    check_format(format, plugin)
     networks = analysis.analyze(
         suite, variant, at=at or (), batch=batch, empirical=empirical, plot=plot, plugins=plugin or ()
     )
-    if format == DocumentFormat.table:
-        show.show(networks, Console())
-    else:
-        typer.echo(show.written(networks, format, single=variant is not None), nl=False)
+    give(show.document(networks, single=variant is not None), format)

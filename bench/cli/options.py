@@ -2,34 +2,37 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.errors import UserError
+
 if TYPE_CHECKING:
     from bench.schedule import Machine
+    from bench.tables.formats import Document
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+TERMINAL = "table"
+"""The table format of a terminal, which every command has where ``--format`` is not given."""
 
 
 class Format(StrEnum):
-    """How a table is printed."""
+    """How a list is printed."""
 
     table = "table"
     json = "json"
 
 
-class DocumentFormat(StrEnum):
-    """How a table that goes into documents is printed."""
+def format_names(incomplete: str) -> list[str]:
+    """The table formats that begin so, for the shell to complete."""
+    from bench.tables import TABLE_FORMATS
 
-    table = "table"
-    json = "json"
-    latex = "latex"
-    markdown = "markdown"
-    csv = "csv"
+    return [name for name in TABLE_FORMATS if name.startswith(incomplete)]
 
 
 def suite_names(incomplete: str) -> list[str]:
@@ -44,7 +47,9 @@ Results = Annotated[Path, typer.Option("--results", help="Folder that results ar
 DataFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder of real data sets. (default: $BENCH_DATA, then the cache)")
 ]
-Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="Python file with own blocks or data sets.")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="Python file with own blocks, data sets, plots, table formats …")
+]
 Metric = Annotated[
     str | None,
     typer.Option(
@@ -68,7 +73,45 @@ Split = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Resume although --threads differs from before.")]
 AsFormat = Annotated[Format, typer.Option("--format", help="How the result is printed.")]
-AsDocument = Annotated[DocumentFormat, typer.Option("--format", help="How the result is printed.")]
+AsDocument = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAME", autocompletion=format_names,
+        help="How the result is printed: table, markdown, latex, csv, json, parquet, or a table format of a plug-in.",
+    ),
+]  # fmt: skip
+
+
+def check_format(name: str, plugins: Iterable[Path] | None = None) -> None:
+    """Before anything is done: raises ``UserError`` with the nearest name where neither bench nor a plug-in has that format."""
+    from bench import plugins as plug_ins
+    from bench.tables import TABLE_FORMATS
+
+    if name not in TABLE_FORMATS:
+        plug_ins.load(plugins or ())
+    if name not in TABLE_FORMATS:
+        raise UserError(f"--format {TABLE_FORMATS.unknown(name)}")
+
+
+def give(document: "Document", format: str, out: Path | None = None) -> None:
+    """Prints a document in a format, or writes it to a file. Raises ``UserError`` for bytes that a terminal cannot show."""
+    from rich.console import Console
+
+    from bench.tables.formats import written
+
+    if format == TERMINAL and out is None:
+        document.screen(Console())
+        return
+    content = written(document, format)
+    if out is not None:
+        from bench.store import write_if_changed
+
+        write_if_changed(out, content)
+        typer.echo(f"wrote {out}")
+    elif isinstance(content, bytes) and sys.stdout.isatty():
+        raise UserError(f"--format {format}: it is no text; send it to a file, as in … --format {format} > FILE")
+    else:
+        typer.echo(content, nl=False)
 
 
 def _machine(

@@ -1,30 +1,29 @@
 """``bench run``, ``report`` and ``tune``: what trains, and what comes of it."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.options import (
     FAILED,
     OK,
+    TERMINAL,
     Aggregate,
-    AsFormat,
+    AsDocument,
     DataFolder,
     Force,
-    Format,
     Metric,
     Plugin,
     Results,
     Split,
     SuiteFile,
+    check_format,
+    give,
     on_machine,
 )
 
 if TYPE_CHECKING:
-    from bench.api import Outcome
     from bench.schedule import Machine
 
 app = typer.Typer()
@@ -47,17 +46,18 @@ def run(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Trains what a suite asks for and is not recorded yet; then tables, plots and a report."""
     from bench import api
     from bench.progress import view
 
+    check_format(format, plugin)
     outcome = api.run(
         suite, machine=machine, only=only or (), retry=retry, tensorboard=tensorboard, force=force, metric=metric,
         aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
-    _show(outcome, format)
+    give(outcome.document, format)
     raise typer.Exit(FAILED if outcome.failed else OK)
 
 
@@ -72,13 +72,17 @@ def report(
     split: Split = None,
     results: Results = Path("results"),
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Tables, plots and report from what is recorded so far; nothing is trained."""
     from bench import api
+    from bench.progress import view
 
-    outcome = api.report(suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or ())
-    _show(outcome, format)
+    check_format(format, plugin)
+    outcome = api.report(
+        suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or (), view=view()
+    )
+    give(outcome.document, format)
 
 
 @app.command(
@@ -116,7 +120,7 @@ def tune(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds.
 
@@ -128,25 +132,17 @@ def tune(
     from bench.tune import tables
     from bench.tune.export import export as export_winners
 
+    check_format(format, plugin)
+    shown = view()
     tuned = search.tune(
         suite, machine=machine, storage=storage, force=force, results=results, data=data, plugins=plugin or (),
-        view=view(),
+        view=shown,
     )  # fmt: skip
-    search_report.report(tuned)
+    search_report.report(tuned, shown.message)
     undecided = tables.undecided(tuned)
     if export is not None and len(undecided) < len(tuned.studies):
         export_winners(tuned, export)
-    if format == Format.json:
-        typer.echo(json.dumps(tables.as_json(tuned)))
-    else:
-        tables.show(tuned, Console())
+    give(tables.document(tuned), format)
     for line in undecided:
         typer.echo(line, err=True)
     raise typer.Exit(FAILED if undecided else OK)
-
-
-def _show(outcome: "Outcome", format: Format) -> None:
-    if format == Format.json:
-        typer.echo(outcome.frame().to_json(orient="records"))
-    else:
-        outcome.show(Console())
