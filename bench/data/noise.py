@@ -1,7 +1,9 @@
 """noise: images and targets of any shape without meaning, for counting what a network costs where there is nothing to learn."""
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +93,7 @@ def _split(task: str, shape: Shape, target: Shape, count: int, seed: list[int]) 
 
 def _targets(rng: np.random.Generator, task: str, shape: Shape, target: Shape, count: int) -> Tensor:
     _, height, width = shape
-    drawn = {
+    drawn: dict[str, Callable[[], np.ndarray[Any, Any]]] = {
         "classification": lambda: rng.integers(0, target[0], count, dtype=np.int64),
         "localisation": lambda: rng.uniform(0, (width - 1, height - 1), (count, 2)).astype(np.float32),
         "regression": lambda: rng.standard_normal((count, *target), dtype=np.float32),

@@ -61,7 +61,7 @@ class Localisation(Task):
     def draw(self, ax: "Axes", arrays: Statistics, i: int) -> str:
         """A ring where the target is, a cross where it was predicted, and how far they are apart."""
         (x, y), (at_x, at_y) = arrays["target"][i], arrays["prediction"][i]
-        ring = {"markerfacecolor": "none", "markeredgecolor": pictures.TRUE, "markeredgewidth": 1.6}
+        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": pictures.TRUE, "markeredgewidth": 1.6}
         ax.autoscale(enable=False)
         ax.plot([x, at_x], [y, at_y], color=pictures.PREDICTED, linewidth=0.9)
         ax.plot(x, y, "o", markersize=7, clip_on=False, **ring)

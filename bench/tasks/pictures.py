@@ -1,6 +1,6 @@
 """How targets and predictions are drawn: colours, and pictures that are shown smaller than they are."""
 
-from typing import Any
+from typing import Any, Literal
 
 from bench.tasks.base import Array
 
@@ -18,7 +18,7 @@ def shrunk(x: Array) -> tuple[Array, int]:
     return squares.mean(axis=(2, 4)), factor
 
 
-def line(colour: str, label: str, dashes: str = "solid") -> Any:
+def line(colour: str, label: str, dashes: Literal["solid", "dashed"] = "solid") -> Any:
     """A legend's handle."""
     from matplotlib.lines import Line2D
 

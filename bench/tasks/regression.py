@@ -50,7 +50,8 @@ class Regression(Task):
 
     def example_score(self, statistics: Statistics) -> Array:
         """(N,) the root mean squared error of each example's numbers."""
-        return np.sqrt(_squares(statistics).mean(1))
+        errors: Array = np.sqrt(_squares(statistics).mean(1))
+        return errors
 
     def unpacked(self, arrays: Statistics) -> Statistics:
         """Stored as they are."""

@@ -22,7 +22,7 @@ def arrays_of(task: str, seed: int = 0, channels: int = 1, side: int = 12, ranks
         prediction = rng.dirichlet(np.ones(3), n).astype(np.float32)
         arrays |= {"target": target, "prediction": prediction, "score": np.sort(prediction[np.arange(n), target])}
         arrays["confusion"] = np.array([[20, 1, 0], [2, 15, 3], [0, 0, 0]])
-    elif task == "regression":
+    elif task == "localisation":
         target = rng.random((n, 2), dtype=np.float32) * side
         prediction = target + rng.normal(size=(n, 2)).astype(np.float32)
         arrays |= {
@@ -32,6 +32,11 @@ def arrays_of(task: str, seed: int = 0, channels: int = 1, side: int = 12, ranks
         }
         sample = rng.random((30, 2), dtype=np.float32) * side
         arrays |= {"sample_target": sample, "sample_prediction": 0.5 * sample + side / 4}
+    elif task == "regression":
+        target = rng.normal(size=(n, 3)).astype(np.float32)
+        prediction = target + rng.normal(size=(n, 3)).astype(np.float32)
+        arrays |= {"target": target, "prediction": prediction}
+        arrays |= {"score": np.sort(np.sqrt(((prediction - target) ** 2).mean(1)))[::-1]}
     else:
         target = np.zeros((n, 1, side, side), dtype=np.uint8)
         target[:, :, 3:8, 4:9] = 1

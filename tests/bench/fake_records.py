@@ -7,13 +7,13 @@ import numpy as np
 from bench.environment import Environment
 from bench.runs import Budget, Recipe, Run, RunError, RunRecord, Seed
 from bench.suite.plan import Plan, PlanCell
-from bench.task import TASKS
+from bench.tasks import task_of
 
 ENVIRONMENT = Environment(
     device="cpu", device_name="Some processor, 4 cores", threads=1, python="3.11.9", platform="Linux-6",
     versions={"torch": "2.13.0", "numpy": "2.4.6"}, code="0.1.0+3f2a9c1d",
 )  # fmt: skip
-TASK_OF = {"digits": "classification", "wave_source": "regression", "tumour_phantom": "segmentation"}
+TASK_OF = {"digits": "classification", "wave_source": "localisation", "tumour_phantom": "segmentation"}
 
 
 def run_of(variant: str, data: str, seed: int, **network: object) -> Run:
@@ -51,7 +51,7 @@ def cell_of(variant: str, parent: str | None, runs: Sequence[Run], **fields: obj
 
 def scored(scores: Mapping[str, Sequence[float]], data: str = "digits") -> tuple[Plan, list[RunRecord]]:
     """Variant → its scores by seed on one data set, by the primary metric; the first variant is every other's parent."""
-    primary, cells, records = TASKS[TASK_OF[data]].primary, [], []
+    primary, cells, records = task_of(TASK_OF[data]).primary, [], []
     for variant, values in scores.items():
         runs = [run_of(variant, data, seed) for seed in range(len(values))]
         cells.append(cell_of(variant, next(iter(scores)) if cells else None, runs))
@@ -73,11 +73,11 @@ def realistic(variants: int = 6, seeds: int = 8, epochs: int = 20) -> tuple[Plan
             cells.append(cell_of(variant, names[0] if i else None, runs, target=20_000, matched="params", **fields))
             for run, shared in zip(runs, luck, strict=True):
                 metrics = {}
-                for metric, info in TASKS[task].metrics.items():
+                for metric, info in task_of(task).metrics.items():
                     good = 1 - 0.3 * np.exp(-0.5 * i) + 0.01 * shared + 0.01 * rng.normal()
                     metrics[metric] = float(good * 0.9 if info.direction == "max" else 1 + 20 * (1 - good * 0.9))
-                primary = TASKS[task].primary
-                start = 0.1 if TASKS[task].metrics[primary].direction == "max" else 18.0
+                primary = task_of(task).primary
+                start = 0.1 if task_of(task).metrics[primary].direction == "max" else 18.0
                 rise = 1 - np.exp(-np.arange(1, epochs + 1) / (2 + i)) + 0.02 * rng.normal(size=epochs)
                 curve = (start + (metrics[primary] - start) * rise).tolist()
                 record = record_of(run, metrics, {f"validation/{primary}": curve, "train/loss": rise.tolist()})

@@ -8,11 +8,12 @@ from fake_records import cell_of, failed, plan_of, realistic, record_of, run_of
 from matplotlib.colors import to_hex
 
 from bench import plots
-from bench.plots.examples import PREDICTED, SHOWN, SIDE, TRUE, picture
+from bench.plots.examples import SHOWN, picture
 from bench.plots.kept import COLUMNS, VARIANTS, Kept, files, kept, pictured
 from bench.plots.style import styled
 from bench.runs import Seed
 from bench.tables.scores import Column, Scores
+from bench.tasks.pictures import PREDICTED, SIDE, TRUE
 
 
 def column(task: str) -> Column:
@@ -30,7 +31,7 @@ def drawn(task: str, arrays: dict):
     return figure
 
 
-@pytest.mark.parametrize("task", ["classification", "regression", "segmentation"])
+@pytest.mark.parametrize("task", ["classification", "localisation", "regression", "segmentation"])
 def test_three_of_the_worst_two_of_the_middle_and_the_best_are_shown(task: str) -> None:
     arrays = arrays_of(task)
     figure = drawn(task, arrays)
@@ -52,8 +53,8 @@ def test_a_class_is_told_with_its_rival_and_its_probability() -> None:
 
 
 def test_a_position_is_a_ring_and_its_prediction_a_cross() -> None:
-    arrays = arrays_of("regression")
-    for ax, i in zip(drawn("regression", arrays).axes, (0, 1, 2, 4, 5, 11), strict=True):
+    arrays = arrays_of("localisation")
+    for ax, i in zip(drawn("localisation", arrays).axes, (0, 1, 2, 4, 5, 11), strict=True):
         _, ring, cross = ax.lines
         assert (ring.get_marker(), cross.get_marker()) == ("o", "x")
         np.testing.assert_allclose([ring.get_xdata()[0], ring.get_ydata()[0]], arrays["target"][i])
@@ -61,6 +62,18 @@ def test_a_position_is_a_ring_and_its_prediction_a_cross() -> None:
         assert ax.get_title() == f"{arrays['score'][i]:.1f} px"
         assert ax.get_xlim() == (-0.5, 11.5)
         assert ax.get_ylim() == (11.5, -0.5)  # a prediction outside moves no picture
+
+
+@pytest.mark.parametrize(
+    ("target", "prediction", "title"), [([1.5], [-0.25], "1.5 → -0.25"), ([1, 2, 3], [4, 5, 6], "1, 2, … → 4, 5, …")]
+)
+def test_numbers_are_the_title(target, prediction, title) -> None:
+    arrays = arrays_of("regression")
+    n = len(arrays["rank"])
+    arrays |= {"target": np.tile(target, (n, 1)), "prediction": np.tile(prediction, (n, 1))}
+    figure = drawn("regression", arrays)
+    assert [ax.get_title() for ax in figure.axes] == [title] * 6
+    assert not figure.legends
 
 
 def test_masks_are_outlined_true_and_predicted_and_an_empty_one_is_not() -> None:
@@ -133,9 +146,9 @@ def test_a_hundred_classes_have_no_counts_but_ticks_that_can_be_read() -> None:
 
 
 def test_coordinates_and_their_least_squares_lines() -> None:
-    arrays = arrays_of("regression")
+    arrays = arrays_of("localisation")
     with styled():
-        figure = plots.coordinates(column("regression"), of(arrays))
+        figure = plots.coordinates(column("localisation"), of(arrays))
     (ax,) = figure.axes
     points = [line for line in ax.lines if line.get_marker() in ("o", "^")]
     for axis, line in enumerate(points):
@@ -148,10 +161,10 @@ def test_coordinates_and_their_least_squares_lines() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
 def test_wild_predictions_do_not_stretch_the_axes(value: float) -> None:
-    arrays = arrays_of("regression")
+    arrays = arrays_of("localisation")
     arrays["sample_prediction"][0] = value
     with styled():
-        figure = plots.coordinates(column("regression"), of(arrays))
+        figure = plots.coordinates(column("localisation"), of(arrays))
     assert figure.axes[0].get_ylim()[1] < 20
 
 

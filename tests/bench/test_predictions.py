@@ -5,7 +5,7 @@ from toys import CONV, MLP, UNET, toy, toy_run
 from bench import train as module
 from bench.train import predictions, train
 
-NETWORKS = {"classification": CONV, "regression": MLP, "segmentation": UNET}
+NETWORKS = {"classification": CONV, "localisation": MLP, "regression": MLP, "segmentation": UNET}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_keeping_examples_changes_no_result(kept, task: str) -> None:
 @pytest.mark.parametrize(("room", "each"), [(4 * 2**20, 4), (3 * 2 * (144 * 4 + 8 + 8), 2), (1, 1)])
 def test_large_examples_are_fewer(kept, monkeypatch, room: int, each: int) -> None:
     monkeypatch.setattr(predictions, "ROOM", room)
-    _, arrays, _ = kept("regression")
+    _, arrays, _ = kept("localisation")
     assert arrays["rank"].tolist() == ["worst"] * each + ["median"] * each + ["best"] * each
     order = arrays["score"]
     assert (np.diff(order) <= 0).all()
@@ -41,7 +41,7 @@ def test_large_examples_are_fewer(kept, monkeypatch, room: int, each: int) -> No
 @pytest.mark.parametrize(("test", "sample"), [(40, 40), (7, 4), (3, 3), (9, 5), (1, 1)])
 def test_coordinates_of_examples_all_over_the_split(kept, monkeypatch, test: int, sample: int) -> None:
     monkeypatch.setattr(predictions, "SAMPLE", 5 if test < 40 else 100)
-    record, arrays, split = kept("regression", test=test, batch_size=3)
+    record, arrays, split = kept("localisation", test=test, batch_size=3)
     step = -(-test // sample)
     np.testing.assert_array_equal(arrays["sample_target"], split.y[::step].numpy())
     if sample == test:

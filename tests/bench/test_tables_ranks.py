@@ -14,7 +14,7 @@ from bench.tables.points import Points
 from bench.tables.ranks import ranking_of, ranks_sentence, ranks_table
 from bench.tables.scores import Scores
 from bench.tables.sources import sources_table
-from bench.task import TASKS
+from bench.tasks import task_of
 from bench.text import p_text
 
 MEANS = np.random.default_rng(1).normal(size=(6, 4)) * 0.02 + [0.9, 0.85, 0.84, 0.7]
@@ -29,7 +29,7 @@ def on_data_sets(means: np.ndarray, points: int = 1) -> Scores:
             for point in range(points):
                 run = run_of(f"v{j}", data, 0, i=i, point=point)
                 cells.append(cell_of(f"v{j}", None, [run], grid={"point": point} if points > 1 else {}, data=f"data {i}",
-                                     task="classification" if i % 2 else "regression"))  # fmt: skip
+                                     task="classification" if i % 2 else "localisation"))  # fmt: skip
                 score = {"accuracy": mean + point} if i % 2 else {"distance": 10 - mean - point}
                 records.append(record_of(run, score))
     return Scores(plan_of(cells), records)
@@ -75,7 +75,7 @@ def test_options_of_one_data_set_are_no_further_data_sets() -> None:
 def test_two_tasks_on_one_data_set_are_not_averaged() -> None:
     """The best accuracy and the worst distance: one mean of both would rank the variants by the distance alone."""
     cells, records = [], []
-    for task, metric, scores in (("classification", "accuracy", [0.9, 0.5]), ("regression", "distance", [9.0, 5.0])):
+    for task, metric, scores in (("classification", "accuracy", [0.9, 0.5]), ("localisation", "distance", [9.0, 5.0])):
         for variant, score in zip("ab", scores, strict=True):
             run = run_of(variant, "digits", 0, task=task)
             cells.append(cell_of(variant, None, [run], data=f"digits (target={task})", task=task))
@@ -100,7 +100,7 @@ def crossed(inits: int, datas: int) -> Scores:
         by_init, by_data = rng.normal(size=inits) * 0.05, rng.normal(size=datas) * 0.01
         values = [0.8 + by_init[s.init] + by_data[s.data] + 0.001 * rng.normal() for s in seeds]
         records += [
-            record_of(run, {TASKS["classification"].primary: value}) for run, value in zip(runs, values, strict=True)
+            record_of(run, {task_of("classification").primary: value}) for run, value in zip(runs, values, strict=True)
         ]
     return Scores(plan_of(cells), records)
 

@@ -16,10 +16,10 @@ from bench.errors import UserError
 from bench.runs import Budget, Diverged, EarlyStopping, Progress, Recipe, RunRecord, Seed
 from bench.train import checkpoint as checkpoints
 from bench.train import passes, train
-from bench.train.augment import Augment
 from bench.train.budget import Length
 
-NETWORKS = {"classification": CONV, "regression": MLP, "segmentation": UNET}
+NETWORKS = {"classification": CONV, "localisation": MLP, "regression": MLP, "segmentation": UNET}
+AUGMENT = [{"name": "flip"}, {"name": "shift", "pixels": 1}]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,8 @@ def test_digits_are_learned(monkeypatch, tmp_path):
     ("task", "metric", "good"),
     [
         ("classification", "accuracy", lambda value: value > 0.85),
-        ("regression", "distance", lambda value: value < 1.5),  # the mean predictor's is 1.9
+        ("localisation", "distance", lambda value: value < 1.5),  # the mean predictor's is 1.9
+        ("regression", "r2", lambda value: value > 0.3),
         ("segmentation", "dice", lambda value: value > 0.8),
     ],
 )
@@ -77,7 +78,7 @@ def test_every_task_is_learned_and_recorded(data, task, metric, good):
 
 
 def test_the_same_run_gives_the_same_bits_whatever_ran_before():
-    run = toy_run(augment=Augment(flip="horizontal", shift=1, noise=0.1), weight_decay=0.01, schedule="cosine")
+    run = toy_run(augment=[*AUGMENT, {"name": "noise", "sd": 0.1}], weight_decay=0.01, schedule="cosine")
     first = train(run)
     torch.manual_seed(99)
     np.random.seed(99)
@@ -106,7 +107,7 @@ def test_the_init_seed_leaves_split_and_order_alone(monkeypatch):
         batches: list[torch.Tensor] = []
         real = passes.forward
         monkeypatch.setattr(passes, "forward", lambda state, x, recipe: (batches.append(x), real(state, x, recipe))[1])
-        train(toy_run(MLP, seed=seed, budget=Budget(epochs=1), augment=Augment(shift=2)))
+        train(toy_run(MLP, seed=seed, budget=Budget(epochs=1), augment=[{"name": "shift", "pixels": 2}]))
         monkeypatch.setattr(passes, "forward", real)
         return torch.cat(batches)
 
@@ -122,8 +123,8 @@ class Stop(Exception):  # noqa: N818
 @pytest.mark.parametrize(
     "recipe",
     [
-        {"augment": Augment(flip="both", mixup=0.2), "schedule": "one_cycle"},
-        {"optimizer": "sgd", "momentum": 0.9, "channels_last": True, "clip_norm": 1.0},
+        {"augment": [{"name": "flip", "axes": "both"}, {"name": "mixup", "alpha": 0.2}], "schedule": "one_cycle"},
+        {"optimizer": {"name": "sgd", "momentum": 0.9}, "channels_last": True, "clip_norm": 1.0},
         {"precision": "fp16", "select": "final", "early_stopping": EarlyStopping(patience=3)},
         {"optimizer": "adamw", "weight_decay": 0.1, "weight_decay_on": "weights", "precision": "bf16"},
     ],
@@ -339,9 +340,21 @@ def test_a_diverged_training_leaves_no_checkpoint(monkeypatch, tmp_path):
         {"precision": "bf16"},
         {"precision": "fp16", "clip_norm": 0.5},
         {"channels_last": True},
-        {"label_smoothing": 0.1, "average": "batches", "shuffle": False},
-        {"augment": Augment(rotate=20, crop=1, cutout=3, intensity=0.1, mixup=0.4)},
-        {"init": "he", "optimizer": "sgd", "momentum": 0.9, "nesterov": True, "warmup": 0.5},
+        {"loss": {"cross_entropy": {"label_smoothing": 0.1}}, "average": "batches", "shuffle": False},
+        {
+            "augment": [
+                {"name": "rotate", "degrees": 20},
+                {"name": "crop", "pixels": 1},
+                {"name": "cutout", "side": 3},
+                {"name": "intensity", "amount": 0.1},
+                {"name": "mixup", "alpha": 0.4},
+            ]
+        },
+        {
+            "init": "he",
+            "optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True},
+            "schedule": {"name": "constant", "warmup": 0.5},
+        },
     ],
 )
 def test_every_recipe_learns(recipe):
@@ -373,7 +386,7 @@ def test_clipping_bounds_the_gradient():
 
 
 def test_metrics_by_batches_are_means_over_batches(data):
-    data("regression")
+    data("localisation")
     by_batches, by_examples = (train(toy_run(MLP, average=average)) for average in ("batches", "examples"))
     assert by_batches.curves["train/distance"] != by_examples.curves["train/distance"]
     assert by_batches.curves["train/distance"] == pytest.approx(by_examples.curves["train/distance"], rel=0.2)
@@ -383,8 +396,12 @@ def test_metrics_by_batches_are_means_over_batches(data):
     ("task", "recipe", "says"),
     [
         ("classification", {"loss": {"dice": 1.0}}, "'dice' is not a loss of classification"),
-        ("segmentation", {"label_smoothing": 0.1}, "label_smoothing is for classification"),
-        ("regression", {"augment": Augment(mixup=0.2)}, "mean of two positions"),
+        (
+            "segmentation",
+            {"loss": {"cross_entropy": {"label_smoothing": 0.1}}},
+            "'cross_entropy' is not a loss of segmentation",
+        ),
+        ("localisation", {"augment": [{"name": "mixup", "alpha": 0.2}]}, "mean of two positions"),
         ("classification", {"weight_decay": 0.1, "weight_decay_on": "stem"}, "'stem' is found in no parameter's name"),
     ],
 )
@@ -405,7 +422,7 @@ def test_predictions_are_a_few_examples_from_worst_to_best(data, task, tmp_path)
     assert arrays["input"].shape == (12, 1, 12, 12)
     assert len(arrays["target"]) == len(arrays["prediction"]) == len(set(arrays["index"])) == 12
     steps = np.diff(arrays["score"])
-    assert (steps <= 0).all() if task == "regression" else (steps >= 0).all()
+    assert (steps <= 0).all() if task in ("localisation", "regression") else (steps >= 0).all()
     assert ("confusion" in arrays) == (task == "classification")
     if task == "classification":
         assert arrays["confusion"].sum() == 40
@@ -472,7 +489,7 @@ def test_weights_are_those_of_the_seed():
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_cuda_gives_the_same_bits_twice(data, task, precision):
     data(task)
-    augment = Augment(flip="both", rotate=10, shift=1, crop=1, noise=0.1)
+    augment = [{"name": "rotate", "degrees": 10}, *AUGMENT, {"name": "crop", "pixels": 1}, {"name": "noise", "sd": 0.1}]
     run = toy_run(NETWORKS[task], precision=precision, augment=augment)
     first, again = train(run, device="cuda"), train(run, device="cuda")
     assert results(first) == results(again)

@@ -10,14 +10,14 @@ from blocks import resolve_head
 from blocks.spec import resolve
 
 SIDE = 12
-TARGETS = {"classification": (3,), "regression": (2,), "segmentation": (1, SIDE, SIDE)}
+TARGETS = {"classification": (3,), "localisation": (2,), "regression": (3,), "segmentation": (1, SIDE, SIDE)}
 CONV = {"block": "encoder", "stage": {"block": "conv", "norm": "batch", "dropout": 0.1}, "widths": [6, 12]}
 UNET = {"block": "unet", "stage": {"block": "conv", "norm": "batch"}, "widths": [4, 8]}
 MLP = {"block": "mlp", "widths": [16], "dropout": 0.2}
 
 
 def examples(task: str, n: int, seed: int) -> Split:
-    """A disc whose place is a position, whose size is a class, and whose area is a mask; one in eight masks is empty."""
+    """A disc whose place is a position, whose size is a class, whose area is a mask (one in eight is empty); numbers are both."""
     generator = torch.Generator().manual_seed(seed)
     centre = 3 + (SIDE - 7) * torch.rand(n, 2, generator=generator)  # (x, y)
     kind = torch.randint(3, (n,), generator=generator)
@@ -27,7 +27,9 @@ def examples(task: str, n: int, seed: int) -> Split:
     if task == "segmentation":
         mask[::8] = False
     x = mask * 0.8 + 0.1 * torch.randn(n, 1, SIDE, SIDE, generator=generator)
-    return Split(x, {"classification": kind, "regression": centre, "segmentation": mask.to(torch.uint8)}[task])
+    numbers = torch.column_stack((centre - SIDE / 2, kind))
+    y = {"classification": kind, "localisation": centre, "regression": numbers, "segmentation": mask.to(torch.uint8)}
+    return Split(x, y[task])
 
 
 def toy(task: str, train: int = 101, test: int = 40) -> Data:

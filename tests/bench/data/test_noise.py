@@ -3,24 +3,27 @@
 import numpy as np
 import pytest
 import torch
-from bench.task import TASKS
 
 from bench.data import data_from
+from bench.data.digest import data_digest
 from bench.data.splits import splits
+from bench.tasks import task_of
 from blocks.spec import SpecError
 
 
 @pytest.mark.parametrize(
-    ("target", "task", "shape"),
+    ("options", "task", "shape"),
     [
-        (10, "classification", (10,)),
-        (1000, "classification", (1000,)),
-        ([2], "regression", (2,)),
-        ([3, 5, 7], "segmentation", (3, 5, 7)),
+        ({"target": 10}, "classification", (10,)),
+        ({"target": 1000}, "classification", (1000,)),
+        ({"target": [2]}, "localisation", (2,)),
+        ({"target": [3, 5, 7]}, "segmentation", (3, 5, 7)),
+        ({"numbers": 1}, "regression", (1,)),
+        ({"numbers": 3}, "regression", (3,)),
     ],
 )
-def test_has_the_shapes_it_is_asked_for(target, task, shape):
-    data = data_from({"name": "noise", "shape": [4, 6, 8], "target": target, "train": 40, "test": 5})
+def test_has_the_shapes_it_is_asked_for(options, task, shape):
+    data = data_from({"name": "noise", "shape": [4, 6, 8], **options, "train": 40, "test": 5})
     assert (data.task, data.in_shape, data.target_shape) == (task, (4, 6, 8), shape)
     loaded = data.load()
     assert (loaded.train.x.shape, loaded.test.x.shape) == ((40, 4, 6, 8), (5, 4, 6, 8))
@@ -28,9 +31,12 @@ def test_has_the_shapes_it_is_asked_for(target, task, shape):
     y = loaded.train.y
     if task == "classification":
         assert y.dtype == torch.int64
-        assert 0 <= y.min() <= y.max() < target
-        assert len(data.classes) == target
+        assert 0 <= y.min() <= y.max() < shape[0]
+        assert len(data.classes) == shape[0]
     elif task == "regression":
+        assert y.shape == (40, *shape)
+        assert 0.7 < y.std() < 1.3
+    elif task == "localisation":
         assert y.dtype == torch.float32
         assert y.shape == (40, 2)
         assert y.min() >= 0
@@ -40,7 +46,7 @@ def test_has_the_shapes_it_is_asked_for(target, task, shape):
         assert y.shape == (40, *shape)
         assert y.unique().tolist() == [0, 1]
     output = torch.zeros(40, *shape)
-    assert TASKS[task].loss(output, y.float() if task == "segmentation" else y, {}).isfinite()
+    assert task_of(task).loss(output, task_of(task).prepared(y), {}).isfinite()
 
 
 def test_a_network_sees_zero_mean_and_unit_deviation():
@@ -87,6 +93,7 @@ def test_seeds_and_splits_differ_and_the_size_of_one_leaves_the_other():
         ("train", 1, "at least 2"),
         ("test", 0, "at least 1"),
         ("seed", -1, "0 or more"),
+        ("numbers", 0, "at least 1"),
     ],
 )
 def test_wrong_options_are_named(option, value, message):
@@ -94,3 +101,19 @@ def test_wrong_options_are_named(option, value, message):
         data_from({"name": "noise", option: value})
     assert message in str(error.value)
     assert f"data.{option}" in str(error.value)
+
+
+def test_numbers_take_the_place_of_other_targets():
+    with pytest.raises(SpecError, match="none where numbers are asked for, got 3"):
+        data_from({"name": "noise", "target": 3, "numbers": 2})
+
+
+def test_the_bits_of_each_kind_of_target_stay():
+    """Records name the data by a digest of its bits."""
+    found = {
+        str(target): data_digest(
+            data_from({"name": "noise", "shape": [1, 4, 4], "target": target, "train": 8, "test": 4})
+        )
+        for target in (10, [2], [1, 4, 4])
+    }
+    assert found == {"10": "f066733e0ce0", "[2]": "ee00da607d68", "[1, 4, 4]": "88487174fe76"}

@@ -25,11 +25,11 @@ MASKS = (torch.arange(120).reshape(12, 10) > torch.tensor([50, 200, -1])[:, None
 CASES = {
     "grey": data("classification", X[:, :1], CLASSES, classes=("cat", "dog", "$bird$")),
     "colour": data("classification", (X[:, :3] * 255).byte(), CLASSES),
-    "coordinates": data("regression", X[:, :1], torch.full((10, 2), 3.25)),
+    "coordinates": data("localisation", X[:, :1], torch.full((10, 2), 3.25)),
     "masks": data("segmentation", X, MASKS, classes=("half", "none", "all"), channels=("T1", "T1ce", "T2", "FLAIR")),
     "colour masks": data("segmentation", X[:, :3], MASKS[:, :1]),
     "two channels": data("segmentation", X[:, :2], MASKS),
-    "one value": data("regression", torch.zeros(10, 1, 12, 10), torch.zeros(10, 2)),
+    "one value": data("localisation", torch.zeros(10, 1, 12, 10), torch.zeros(10, 2)),
 }
 
 

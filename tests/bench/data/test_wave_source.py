@@ -118,7 +118,7 @@ def test_shapes_types_and_ranges():
     assert seen.mean() == pytest.approx(0, abs=1e-4)
     assert seen.std() == pytest.approx(1, abs=1e-3)
     data = data_from({"name": "wave_source", "size": 16})
-    assert (data.task, data.in_shape, data.target_shape) == ("regression", (1, 16, 16), (2,))
+    assert (data.task, data.in_shape, data.target_shape) == ("localisation", (1, 16, 16), (2,))
 
 
 def test_predicting_the_centre_is_as_far_off_as_the_docstring_says():

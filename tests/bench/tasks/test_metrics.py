@@ -10,11 +10,15 @@ from torch import Tensor
 from torchmetrics import functional as tm
 from torchmetrics.functional.segmentation import dice_score
 
-from bench import metrics
-from bench.task import CLASSIFICATION, REGRESSION, SEGMENTATION, Task
+from bench.tasks import METRICS, Statistics, Task, metric, task_of
+from bench.tasks import classification as metrics
+
+CLASSIFICATION, LOCALISATION, REGRESSION, SEGMENTATION = map(
+    task_of, ("classification", "localisation", "regression", "segmentation")
+)
 
 
-def classification(n: int = 200, classes: int = 5, seed: int = 0) -> metrics.Statistics:
+def classification(n: int = 200, classes: int = 5, seed: int = 0) -> Statistics:
     generator = torch.Generator().manual_seed(seed)
     target = torch.randint(classes, (n,), generator=generator)
     logits = torch.randn(n, classes, generator=generator) + torch.eye(classes)[target]
@@ -71,8 +75,8 @@ def test_classes_that_do_not_occur_are_left_out():
         "target": statistics["target"],
         "confusion": np.pad(statistics["confusion"], (0, 2)),
     }
-    for metric in CLASSIFICATION.metrics.values():
-        assert metric.measure(padded) == metric.measure(statistics)
+    for one in CLASSIFICATION.metrics.values():
+        assert one.measure(padded) == one.measure(statistics)
 
 
 @given(st.integers(2, 6), st.integers(0, 10_000))
@@ -90,11 +94,55 @@ def test_confusion_has_the_true_classes_as_rows():
 
 
 def test_distance_and_shares():
-    statistics = REGRESSION.statistics(
+    statistics = LOCALISATION.statistics(
         torch.tensor([[3.0, 4.0], [1.0, 1.0], [0.0, 2.0]]), torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
     )
     expected = {"distance": 7 / 3, "within_1px": 1 / 3, "within_3px": 2 / 3, "within_5px": 1.0}
-    assert REGRESSION.summarise(REGRESSION.gather(statistics)) == pytest.approx(expected)
+    assert LOCALISATION.summarise(LOCALISATION.gather(statistics)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("numbers", [1, 3])
+def test_metrics_of_numbers_agree_with_their_oracles(numbers):
+    generator = torch.Generator().manual_seed(0)
+    target = 5 * torch.randn(50, numbers, generator=generator)
+    output = target + torch.randn(50, numbers, generator=generator)
+    values = summarise(REGRESSION, (output, target))
+    assert values["rmse"] == pytest.approx(sk.mean_squared_error(target.flatten(), output.flatten()) ** 0.5, rel=1e-6)
+    assert values["mae"] == pytest.approx(sk.mean_absolute_error(target, output), rel=1e-6)
+    assert values["r2"] == pytest.approx(sk.r2_score(target, output), rel=1e-6)
+    assert values["rmse"] == pytest.approx(tm.mean_squared_error(output, target, squared=False).item(), rel=1e-5)
+    assert values["mae"] == pytest.approx(tm.mean_absolute_error(output, target).item(), rel=1e-5)
+    assert values["r2"] == pytest.approx(tm.r2_score(output, target).item(), rel=1e-5)
+
+
+def test_numbers_that_do_not_differ_have_no_r2():
+    target = torch.tensor([[1.0, 2.0], [1.0, 4.0]])
+    values = summarise(REGRESSION, (target + 1, target))
+    assert values["r2"] == pytest.approx(1 - 2 / 2)
+    assert np.isnan(summarise(REGRESSION, (target[:, :1] + 1, target[:, :1]))["r2"])
+
+
+def test_each_example_has_its_own_error():
+    statistics = REGRESSION.gather(REGRESSION.statistics(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), torch.zeros(2, 2)))
+    np.testing.assert_allclose(REGRESSION.example_score(statistics), [12.5**0.5, 0])
+
+
+def test_a_metric_from_elsewhere_is_one_of_its_task_but_not_recorded():
+    @metric(tasks=["classification"], direction="min")
+    def log_loss(statistics):
+        """−log p of the true class."""
+        own = np.take_along_axis(statistics["scores"], statistics["target"][:, None], 1)
+        return float(-np.log(own).mean())
+
+    try:
+        assert "log_loss" not in CLASSIFICATION.metrics
+        assert CLASSIFICATION.all_metrics()["log_loss"].direction == "min"
+        assert "log_loss" not in SEGMENTATION.all_metrics()
+        statistics = classification()
+        expected = sk.log_loss(statistics["target"], statistics["scores"])
+        assert CLASSIFICATION.all_metrics()["log_loss"].measure(statistics) == pytest.approx(expected, rel=1e-5)
+    finally:
+        del METRICS["log_loss"]
 
 
 def by_image(score, logits: Tensor, target: Tensor, empty: bool) -> float:

@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy import ndimage
 
-from bench.errors import UserError
-from bench.runs import Augment
-from bench.train.augment import STEPS, augmented
+from bench.recipe import AUGMENTATIONS, augmentation_problems
+from bench.recipe.batch import augmented
+from bench.tasks import task_of
+from blocks.spec import SpecError
 
 B, C, H, W = 64, 2, 9, 9
 
@@ -28,19 +29,33 @@ def dots(h: int, w: int) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.stack((columns, rows), 1).float()
 
 
+def specs(augment: dict) -> list[dict]:
+    """A spec of each, from name → options."""
+    return [{"name": name, **options} for name, options in augment.items()]
+
+
 def apply(x, y, task="classification", seed=0, **augment):
-    return augmented(x, y, Augment(**augment), generator(seed), task=task, classes=4)
+    return augmented(x, y, specs(augment), generator(seed), task=task_of(task), classes=4)
 
 
 ALL = {
-    "flip": "both", "rotate": 20.0, "rotate90": True, "shift": 2, "crop": 2, "cutout": 3, "noise": 0.1, "intensity": 0.2,
-    "mixup": 0.4,
+    "flip": {"axes": "both"}, "rotate": {"degrees": 20.0}, "rotate90": {}, "shift": {"pixels": 2}, "crop": {"pixels": 2},
+    "cutout": {"side": 3}, "noise": {"sd": 0.1}, "intensity": {"amount": 0.2}, "mixup": {"alpha": 0.4},
 }  # fmt: skip
 MOVES = {name: ALL[name] for name in ("flip", "rotate", "rotate90", "shift", "crop")}
 
 
-def test_every_field_is_an_augmentation_in_its_order():
-    assert list(STEPS) == list(Augment.model_fields) == list(ALL)
+def test_every_augmentation_is_tested():
+    assert set(AUGMENTATIONS) == set(ALL)
+
+
+def test_augmentations_are_applied_in_the_order_of_the_list():
+    x, y = images(), torch.zeros(B).long()
+    one, other = (
+        apply(x, y, **{name: ALL[name] for name in names}) for names in (("noise", "cutout"), ("cutout", "noise"))
+    )
+    assert (one[0] == 0).any(), "what is cut out last is zero"
+    assert not (other[0] == 0).any(), "what is cut out first is noise"
 
 
 def test_nothing_asked_for_is_nothing_done():
@@ -78,7 +93,7 @@ def test_positions_move_with_the_image(name, h, w):
     if name == "rotate90" and h != w:
         return
     x, position = dots(h, w)
-    moved, there = apply(x, position, "regression", **{name: MOVES[name]})
+    moved, there = apply(x, position, "localisation", **{name: MOVES[name]})
     assert not torch.equal(there, position)
     rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     weight = moved[:, 0] / moved[:, 0].sum((1, 2), keepdim=True)
@@ -94,7 +109,7 @@ def test_positions_move_with_the_image(name, h, w):
 )
 def test_flip_mirrors_about_half_of_the_images(axes, allowed):
     x = images(9, 7)
-    moved, _ = apply(x, torch.zeros(B), flip=axes)
+    moved, _ = apply(x, torch.zeros(B), flip={"axes": axes})
     found = [sum(torch.equal(m, i) for m, i in zip(moved, x.flip(a), strict=True)) for a in allowed]
     assert sum(found) == B
     assert all(abs(count - B / len(allowed)) < B / 4 for count in found)
@@ -102,7 +117,7 @@ def test_flip_mirrors_about_half_of_the_images(axes, allowed):
 
 def test_rotation_is_scipys():
     x = images(9, 12)
-    moved, _ = apply(x, torch.zeros(B), rotate=30.0)
+    moved, _ = apply(x, torch.zeros(B), rotate={"degrees": 30.0})
     angles = (2 * torch.rand(B, generator=generator()) - 1) * 30  # the same draws
     expected = [
         ndimage.rotate(channel, -angle, reshape=False, order=1, mode="constant", prefilter=False)
@@ -115,7 +130,7 @@ def test_rotation_is_scipys():
 
 def test_rotate90_is_rot90():
     x = images()
-    moved, _ = apply(x, torch.zeros(B), rotate90=True)
+    moved, _ = apply(x, torch.zeros(B), rotate90={})
     turned = [[torch.equal(m, i.rot90(k, (1, 2))) for k in range(4)] for m, i in zip(moved, x, strict=True)]
     assert all(sum(row) == 1 for row in turned)
     assert all(count > B / 10 for count in np.sum(turned, 0))
@@ -124,7 +139,7 @@ def test_rotate90_is_rot90():
 @pytest.mark.parametrize(("name", "mode"), [("shift", "constant"), ("crop", "reflect")])
 def test_shift_and_crop_are_windows_of_the_padded_image(name, mode):
     x = images(9, 7)
-    moved, _ = apply(x, torch.zeros(B), **{name: 3})
+    moved, _ = apply(x, torch.zeros(B), **{name: {"pixels": 3}})
     for one, image in zip(moved.numpy(), x.numpy(), strict=True):
         padded = np.pad(image, ((0, 0), (3, 3), (3, 3)), mode=mode)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (9, 7), (1, 2))  # (C, 7, 7, 9, 7)
@@ -132,7 +147,7 @@ def test_shift_and_crop_are_windows_of_the_padded_image(name, mode):
 
 
 def test_cutout_sets_one_square_of_every_channel_to_zero():
-    moved, _ = apply(torch.ones(B, C, H, W), torch.zeros(B), cutout=4)
+    moved, _ = apply(torch.ones(B, C, H, W), torch.zeros(B), cutout={"side": 4})
     zero = moved == 0
     assert torch.equal(zero[:, 0], zero[:, 1])
     counts = zero[:, 0].sum((1, 2))
@@ -144,19 +159,19 @@ def test_cutout_sets_one_square_of_every_channel_to_zero():
 
 def test_noise_has_its_standard_deviation_and_intensity_its_range():
     x = torch.zeros(B, C, 32, 32)
-    noisy, _ = apply(x, torch.zeros(B), noise=0.3)
+    noisy, _ = apply(x, torch.zeros(B), noise={"sd": 0.3})
     assert noisy.std().item() == pytest.approx(0.3, rel=0.02)
-    bright, _ = apply(x, torch.zeros(B), intensity=0.2)
+    bright, _ = apply(x, torch.zeros(B), intensity={"amount": 0.2})
     assert torch.equal(bright, bright[:, :1, :1, :1].expand_as(bright))
     assert 0.15 < bright.abs().max() <= 0.2
-    strong, _ = apply(x + 1, torch.zeros(B), intensity=0.2)
+    strong, _ = apply(x + 1, torch.zeros(B), intensity={"amount": 0.2})
     assert ((strong - bright - 1).abs() <= 0.2 + 1e-6).all()
 
 
 def test_mixup_mixes_images_and_classes_with_the_same_share():
     y = torch.arange(B) % 4
     x = y.float()[:, None, None, None].expand(B, C, H, W)
-    mixed, soft = apply(x, y, mixup=1.0)
+    mixed, soft = apply(x, y, mixup={"alpha": 1.0})
     torch.testing.assert_close(soft.sum(1), torch.ones(B))
     torch.testing.assert_close(mixed[:, 0, 0, 0], soft @ torch.arange(4.0))
     assert soft.max(1).values.sub(1).abs().gt(1e-3).float().mean() > 0.2
@@ -166,7 +181,7 @@ def test_mixup_mixes_images_and_classes_with_the_same_share():
 def test_mixup_shares_are_beta_distributed(alpha):
     n = 4000
     y = torch.cat((torch.zeros(n), torch.ones(n)))[:, None, None, None]
-    shares = apply(torch.zeros(2 * n, 1, 1, 1), y, "segmentation", mixup=alpha)[1].flatten()
+    shares = apply(torch.zeros(2 * n, 1, 1, 1), y, "segmentation", mixup={"alpha": alpha})[1].flatten()
     assert not shares.isnan().any()
     # a pair of unlike masks gives a share; its variance is that of Beta(α, α), 1 / (4 (2α + 1)), like pairs give 0 or 1
     assert shares.var().item() == pytest.approx(0.5 * 0.25 + 0.5 / (4 * (2 * alpha + 1)), rel=0.05)
@@ -175,21 +190,58 @@ def test_mixup_shares_are_beta_distributed(alpha):
 @pytest.mark.parametrize(
     ("augment", "task", "shape", "says"),
     [
-        ({"mixup": 0.2}, "regression", (1, 8, 8), "mixup: the mean of two positions"),
-        ({"rotate90": True}, "classification", (1, 8, 9), "needs square images, got 8×9"),
-        ({"shift": 8}, "classification", (1, 8, 9), "shift: expected at most 7 pixels"),
-        ({"crop": 8}, "classification", (1, 9, 8), "crop: expected at most 7 pixels"),
-        ({"cutout": 9}, "classification", (1, 8, 8), "cutout: expected at most 8 pixels"),
+        (
+            {"mixup": {"alpha": 0.2}},
+            "localisation",
+            (1, 8, 8),
+            "mixup: the mean of two positions is the position of nothing",
+        ),
+        ({"rotate90": {}}, "classification", (1, 8, 9), "rotate90: needs square images, got 8×9"),
+        ({"rotate": {"degrees": 181.0}}, "classification", (1, 8, 9), "rotate: expected at most 180 degrees"),
+        ({"shift": {"pixels": 8}}, "classification", (1, 8, 9), "shift: expected at most 7 pixels"),
+        ({"crop": {"pixels": 8}}, "classification", (1, 9, 8), "crop: expected at most 7 pixels"),
+        ({"cutout": {"side": 9}}, "classification", (1, 8, 8), "cutout: expected at most 8 pixels"),
     ],
 )
 def test_augmentations_that_make_no_sense_are_refused(augment, task, shape, says):
-    with pytest.raises(UserError, match=says):
-        Augment(**augment).check(task, shape)
+    ((which, message),) = augmentation_problems(specs({"flip": {}} | augment), shape, task_of(task))
+    assert which == 1
+    assert message.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"name": "shift", "pixels": 0}, "expected a whole number at least 1, got 0"),
+        ({"name": "noise", "sd": 0}, "expected a number above 0, got 0"),
+        ({"name": "crop"}, "'crop' needs 'pixels'"),
+        ({"name": "flip", "axes": "horizontl"}, "did you mean 'horizontal'"),
+        ("flipp", "'flipp' is not an augmentation; did you mean 'flip'?"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(spec, says):
+    with pytest.raises(SpecError) as refused:
+        AUGMENTATIONS.resolve(spec)
+    assert says in str(refused.value)
+
+
+def test_numbers_are_mixed_as_images_are():
+    y = torch.randn(B, 3, generator=generator(2))
+    x = y[:, :1, None, None].expand(B, C, H, W)
+    mixed, targets = apply(x, y, "regression", mixup={"alpha": 1.0})
+    assert not torch.equal(targets, y)
+    torch.testing.assert_close(mixed[:, 0, 0, 0], targets[:, 0])
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_numbers_and_classes_stay_where_images_move(name):
+    for task, y in (("regression", torch.randn(B, 2)), ("classification", torch.zeros(B).long())):
+        assert apply(images(), y, task, **{name: MOVES[name]})[1] is y
 
 
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_all_at_once_keep_their_shapes(task):
-    Augment(**ALL).check(task, (C, H, W))
+    assert not [*augmentation_problems(specs(ALL), (C, H, W), task_of(task))]
     y = torch.zeros(B).long() if task == "classification" else torch.zeros(B, 3, H, W)
     x, y = apply(images(), y, task, **ALL)
     assert x.shape == (B, C, H, W)
