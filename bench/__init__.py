@@ -1,6 +1,7 @@
 """ablation-bench: honest comparisons of neural-network blocks.
 
-``load`` reads a suite, ``run`` trains what is missing of it and reports, ``records`` gives a results folder as a pandas frame.
+``load`` reads a suite, ``run`` trains what is missing of it and reports, ``records`` gives a results folder as a pandas frame;
+``Machine`` and its ``Limits`` say what runs execute on.
 """
 
 from typing import Any
@@ -12,9 +13,11 @@ _HOMES = {
     "run": "bench.api",
     "records": "bench.api",
     "Outcome": "bench.api",
+    "Machine": "bench.schedule",
+    "Limits": "bench.schedule",
 }
 
-__all__ = ["Outcome", "Suite", "load", "load_dict", "records", "run"]  # found by __getattr__
+__all__ = ["Limits", "Machine", "Outcome", "Suite", "load", "load_dict", "records", "run"]  # found by __getattr__
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,10 @@ from bench import plugins as plug_ins
 from bench.errors import UserError, nearest
 from bench.progress import View
 from bench.runs import Progress, Run, RunRecord
-from bench.schedule import Limits, execute, slots
+from bench.schedule import Limits, Machine, execute
 from bench.store import Store
 from bench.suite import Suite, load
 from bench.suite.plan import Plan
-from bench.suite.quantities import seconds, size_bytes
 from bench.suite.settings import is_folder_name
 from bench.suite.source import read
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.tables.choice import Choice
+    from bench.tables.formats import Document
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ class Outcome:
 
         return runs_frame(self.plan, self.records)
 
+    @property
+    def document(self) -> "Document":
+        """What it shows, for any table format; its rows are those of ``frame``."""
+        from bench.tables import comparison
+        from bench.tables.scores import Scores
+
+        return replace(comparison(Scores(self.plan, self.records, self.choice)), screen=self.show)
+
     def show(self, console: "Console") -> None:
         """Prints the table of the comparison, the failures with their reasons, and where the rest is."""
         from bench.tables import show
@@ -68,15 +76,9 @@ class Outcome:
 def run(
     suite: Suite | Path | str,
     *,
-    device: str = "auto",
-    workers: int | None = None,
-    threads: int = 1,
+    machine: Machine = Machine(),
     only: Iterable[str] = (),
     retry: str | None = None,
-    time_limit: str | float | None = None,
-    memory_limit: str | int | None = None,
-    cluster: str | None = None,
-    gpus_per_run: float | None = None,
     tensorboard: bool = False,
     force: bool = False,
     metric: str | None = None,
@@ -89,10 +91,9 @@ def run(
 ) -> Outcome:
     """Trains the runs of a suite that are not recorded yet, and writes tables, plots and report.
 
-    ``suite`` is a Suite, a file, or a name in suites/. ``only`` keeps to these variants; ``retry="failed"`` repeats the runs
-    that failed; ``metric``, ``aggregate`` and ``split`` are those of ``report``. ``cluster`` is the address of a Ray cluster to
-    run on, or ``auto``; ``gpus_per_run`` the share of a GPU that a run has there. Raises ``UserError`` for wrong input,
-    ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
+    ``suite`` is a Suite, a file, or a name in suites/. ``machine`` is what the runs execute on. ``only`` keeps to these
+    variants; ``retry="failed"`` repeats the runs that failed; ``metric``, ``aggregate`` and ``split`` are those of ``report``.
+    Raises ``UserError`` for wrong input, ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
     """
     if retry not in (None, "failed"):
         raise UserError(f"--retry {retry!r}: only failed runs can be repeated, with --retry failed")
@@ -104,9 +105,8 @@ def run(
         if wanted and job.renewed():  # matched to other data, networks are others
             wanted = _todo(job.plan, store.records(), only, retry)
         if wanted:
-            same_threads({id for cell in job.plan.cells for id in cell.ids}, store.records(), threads, force)
-            limits = job.limits(time_limit, memory_limit)
-            with executing(job, limits, device, workers, threads, cluster, gpus_per_run) as pool:
+            same_threads({id for cell in job.plan.cells for id in cell.ids}, store.records(), machine.threads, force)
+            with executing(job, machine) as pool:
                 _execute(job, wanted, store, pool, tensorboard)
         return job.reported(store, choice)
 
@@ -119,13 +119,14 @@ def report(
     split: str | None = None,
     results: Path | str = "results",
     plugins: Iterable[Path] = (),
+    view: View | None = None,
 ) -> Outcome:
     """Tables, plots and report from what is recorded so far.
 
     By ``metric`` (None: each task's primary), of the selected weights (``best``), at the last epoch (``final``) or over all
     epochs (``epoch_mean``, ``epoch_best``), on ``split`` (None: test where runs looked at it). Raises ``UserError``.
     """
-    job = Job(suite, Path(results), tuple(map(Path, plugins)), None, View())
+    job = Job(suite, Path(results), tuple(map(Path, plugins)), None, view or View())
     return job.reported(Store(job.folder), job.choice(metric, aggregate, split))
 
 
@@ -179,16 +180,10 @@ class Job:
             self._suite = load(self._file)
         return self._suite
 
-    def limits(self, time_limit: str | float | None, memory_limit: str | int | None) -> Limits:
-        """The suite's limits, or those that were given in their place."""
+    def limits(self, machine: Machine) -> Limits:
+        """What each run may take: the machine's limits, in the place of the suite's where given."""
         of_suite = self.suite.limits
-        try:
-            return Limits(
-                seconds(time_limit) if time_limit is not None else of_suite.time,
-                size_bytes(memory_limit) if memory_limit is not None else of_suite.memory,
-            )
-        except ValueError as error:
-            raise UserError(f"--time-limit, --memory-limit: {error}") from error
+        return machine.limits.over(Limits(of_suite.time, of_suite.memory))
 
     def choice(self, metric: str | None, aggregate: str, split: str | None) -> "Choice":
         """What is to be shown. Raises ``UserError`` where the suite has no such metric, or no run can have it so."""
@@ -202,10 +197,13 @@ class Job:
         """The report, written, and what it is made of."""
         from bench import report as reports  # with scipy: commands that report nothing start without it
 
+        plug_ins.load(
+            self.plugins
+        )  # a stored plan needs none, but their plots and table formats are part of the report
         ids = {id for cell in self.plan.cells for id in cell.ids}
         records = [record for record in store.records() if record.id in ids]
         if records or reports.has_sections(self.folder):
-            reports.report(self.plan, records, self.folder, choice)
+            reports.report(self.plan, records, self.folder, choice, self.view.message)
         return Outcome(self.plan, records, self.folder, choice)
 
     def _planned(self) -> Plan:
@@ -275,32 +273,18 @@ def labels(plan: Plan) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def executing(
-    job: Job,
-    limits: Limits,
-    device: str,
-    workers: int | None,
-    threads: int,
-    cluster: str | None = None,
-    gpus_per_run: float | None = None,
-) -> Iterator[Callable[..., Any]]:
-    """``execute`` of runs and work, on this machine's slots or on those of a Ray ``cluster``. Raises ``UserError``."""
-    if cluster is None:
-        if gpus_per_run is not None:
-            raise UserError(
-                "--gpus-per-run needs --cluster; on one machine --workers says how many runs share its GPUs"
-            )
-        initialise = partial(prepare, job.plugins, job.data)
-        places = slots(device, workers, threads)
-        yield partial(execute, slots=places, limits=limits, initialise=initialise, on_progress=job.view.progress)
+def executing(job: Job, machine: Machine) -> Iterator[Callable[..., Any]]:
+    """``execute`` of runs and work, on the machine's own slots or on those of its Ray cluster. Raises ``UserError``."""
+    limits = job.limits(machine)
+    if machine.cluster is None:
+        initialise, slots = partial(prepare, job.plugins, job.data), machine.slots()
+        yield partial(execute, slots=slots, limits=limits, initialise=initialise, on_progress=job.view.progress)
         return
     from bench.cluster import Cargo
     from bench.cluster import cluster as connected
 
     cargo = Cargo(prepare, job.plugins, job.data, job.folder.resolve())
-    with connected(
-        cluster, device=device, workers=workers, threads=threads, gpus_per_run=gpus_per_run, say=job.view.message
-    ) as there:
+    with connected(machine, job.view.message) as there:
         yield partial(there.execute, cargo=cargo, limits=limits, on_progress=job.view.progress)
 
 

@@ -13,10 +13,13 @@ from bench.runs import Run, RunRecord
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.plan import Plan
+from bench.tables.formats import Document
+from bench.tables.layout import Table, entries
 from bench.text import count, duration
 from bench.train.budget import Length
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
 
@@ -78,11 +81,25 @@ class Checked:
         rate = self.flops_per_s
         return None if rate is None else sum(run.train_flops for run in missing) / rate
 
-    def show(self, console: "Console") -> None:
-        """Prints a row for each cell, and what the whole suite comes to."""
-        from rich.table import Table
+    @property
+    def document(self) -> Document:
+        """What it shows, for any table format: a row a cell for people, a row a run as data."""
+        return Document(
+            title=f"{self.plan.name}: what it will cost.",
+            legend="",
+            tables=lambda: [self._table()],
+            rows=self._frame,
+            values=self.as_json,
+            screen=self.show,
+        )
 
-        table = Table("variant", "grid", "runs", "params", "MACs", "FLOPs of a run", "match", title=self.plan.name)
+    def _frame(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame([vars(run) for run in self.runs])
+
+    def _table(self) -> Table:
+        rows = []
         costs = {run.id: run for run in self.runs}
         for cell in self.plan.cells:
             run = costs[cell.ids[0]]
@@ -90,8 +107,15 @@ class Checked:
             live = f" ({count(cell.params_live)} live)" if cell.params_live != cell.params else ""
             off = "" if cell.mismatch is None else f"{100 * cell.mismatch:+.1f} %"
             row = (cell.variant, place, str(len(cell.ids)), count(cell.params) + live, count(cell.macs))
-            table.add_row(*(text.replace("[", r"\[") for text in row), f"{run.train_flops:.2e}", off)
-        console.print(table)
+            rows.append(entries(*row, f"{run.train_flops:.2e}", off))
+        return Table(entries("variant", "grid", "runs", "params", "MACs", "FLOPs of a run", "match"), tuple(rows))
+
+    def show(self, console: "Console") -> None:
+        """Prints a row for each cell, and what the whole suite comes to."""
+        from rich.text import Text
+
+        console.print(Text(self.plan.name, style="italic"))
+        console.print(self._table().terminal())
         missing = [run for run in self.runs if run.recorded is None]
         flops = sum(run.train_flops for run in missing)
         console.print(f"{len(self.runs)} runs, {len(missing)} not recorded yet; they train with {flops:.2e} FLOPs")

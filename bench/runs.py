@@ -40,7 +40,7 @@ def _named(value: Any) -> Any:
 
 
 def _named_each(value: Any) -> Any:
-    return [_named(item) for item in value] if isinstance(value, list | tuple) else value
+    return tuple(map(_named, value)) if isinstance(value, list | tuple) else value
 
 
 def loss_terms(value: Any) -> Any:

@@ -14,7 +14,7 @@ FLOORS = [
     ["blocks"],
     ["bench.metrics", "bench.losses", "bench.stats", "bench.environment"],
     ["bench.task", "bench.power"],
-    ["bench.data", "bench.runs", "bench.verdict"],
+    ["bench.data", "bench.runs", "bench.verdict", "bench.plots.registry"],
     ["bench.suite", "bench.store"],
     ["bench.train", "bench.tables", "bench.plans"],
     ["bench.plots"],

@@ -12,6 +12,7 @@ from bench.api import Job
 from bench.profile import profiled
 from bench.profile.tables import frame
 from bench.progress import View
+from bench.schedule import Limits, Machine
 from bench.store import PACKED, RECORDS, Store, stores
 from bench.tables import LEGEND, comparison_tables
 from bench.tables.scores import Scores
@@ -62,7 +63,8 @@ def test_costs_follow_from_the_records(folder: Path, tmp_path: Path) -> None:
 def test_a_search_follows_from_its_journal_and_records(folder: Path, tmp_path: Path) -> None:
     """Nothing of it is left to do, so that nothing is trained here; the limit would fail what is."""
     copied(folder, tmp_path)
-    found = tune(ROOT / "suites" / f"{folder.name}.yaml", results=tmp_path, time_limit=1, workers=1)
+    machine = Machine(workers=1, limits=Limits(time_s=1))
+    found = tune(ROOT / "suites" / f"{folder.name}.yaml", results=tmp_path, machine=machine)
     assert found.records == Store(folder).records()
     for name, made in (("trials", trials_frame(found)), ("confirmed", confirmed_frame(found))):
         assert (folder / "tables" / f"{name}.csv").read_text() == made.to_csv(index=False, lineterminator="\n")

@@ -1,9 +1,7 @@
-"""An analysis as a table of layers and its totals in sentences: in a terminal, as Markdown, LaTeX or CSV."""
+"""An analysis as a table of layers and its totals in sentences: in a terminal, and for any table format."""
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -11,11 +9,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.analyze import NetworkAnalysis
-from bench.tables.latex import document
+from bench.tables.formats import Document
 from bench.tables.layout import Entry, Table, entries
-from bench.text import count, markdown, plain
+from bench.text import count, plain
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from blocks import LayerAnalysis
@@ -119,43 +118,28 @@ def _room(columns: list[list[str]], width: int) -> int:
     return width - sum(taken) - 3 * len(columns) - 1
 
 
-def written(networks: Sequence[NetworkAnalysis], format: str, *, single: bool) -> str:
-    """The networks as ``json``, ``markdown``, ``latex`` or ``csv``; ``single``: the first as one JSON object, not a list."""
-    if format == "json":
-        values = [network.as_dict() for network in networks]
-        return json.dumps(values[0] if single else values) + "\n"
-    return {"markdown": as_markdown, "latex": as_latex, "csv": as_csv}[format](networks)
+def document(networks: Sequence[NetworkAnalysis], *, single: bool) -> Document:
+    """The layers and totals of the networks, a row a layer; ``single``: as a value the first network, not a list."""
+    return Document(
+        title="Layers and what they cost.",
+        legend="",
+        tables=lambda: list(map(_table, networks)),
+        rows=lambda: _frame(networks),
+        values=lambda: networks[0].as_dict() if single else [network.as_dict() for network in networks],
+        screen=partial(show, networks),
+    )
 
 
-def as_markdown(networks: Iterable[NetworkAnalysis]) -> str:
-    """A heading, the layers and the totals of each network."""
-    parts = []
-    for network in networks:
-        lines = "\n".join(f"- {markdown(line)}" for line in totals(network))
-        parts.append(f"## {markdown(network.name)}\n\n{_table(network).markdown()}\n\n{lines}\n")
-    return "\n".join(parts)
-
-
-def as_latex(networks: Iterable[NetworkAnalysis]) -> str:
-    """One document with the layers of each network, under its name; booktabs."""
-    networks = list(networks)
-    legend = ". ".join(f"{network.name}: {'; '.join(totals(network))}" for network in networks)
-    return document([_table(network) for network in networks], "Layers and what they cost.", legend)
-
-
-def as_csv(networks: Iterable[NetworkAnalysis]) -> str:
+def _frame(networks: Iterable[NetworkAnalysis]) -> "pd.DataFrame":
     """One row a layer, with every number as it is; several values in a cell are joined by ×, for a field by –."""
+    import pandas as pd
+
     rows = [
         {"network": network.name} | {key: _cell(key, value) for key, value in layer.items()}
         for network in networks
         for layer in network.as_dict()["layers"]
     ]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return pd.DataFrame(rows, dtype=object)  # whole numbers stay whole where others are missing
 
 
 def _cell(key: str, value: Any) -> Any:
@@ -169,6 +153,8 @@ def _table(network: NetworkAnalysis) -> Table:
     return Table(
         (Entry((network.name, header[0]), strong=True), *entries(*header[1:])),
         tuple(entries(*row) for row in rows),
+        title=network.name,
+        notes=tuple(totals(network)),
     )
 
 

@@ -1,13 +1,10 @@
-"""Judged statements as tables: in a terminal, as Markdown, CSV, LaTeX and JSON, and as the page of all documents."""
+"""Judged statements: in a terminal, for any table format, and as the page of all documents."""
 
-import csv
-import io
-import json
-import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -15,17 +12,16 @@ from rich.text import Text
 from bench.claims.judging import Checked, Judged
 from bench.claims.verdicts import CONTRADICTED, DIFFERS, EXACT, NOT_ENOUGH, ROUNDS, STATIC_VERDICTS, shown
 from bench.store import write_if_changed
-from bench.tables.latex import document
+from bench.tables.formats import Document
 from bench.tables.layout import Entry, Table, entries
 from bench.text import markdown, plain
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
 HEADER = ("id", "section", "statement", "documented", "computed", "verdict", "note")
 STYLES = {EXACT: "green", ROUNDS: "green", DIFFERS: "red", CONTRADICTED: "red", NOT_ENOUGH: "yellow"}
-COLUMN = 60
-"""Letters of a column in LaTeX, whose tables are scaled to the page."""
 LEGEND = (
     "exact: equal, or inside a stated range or bound; rounds to it: the computed value rounds to the documented one at the "
     "precision it is written with, and “~” allows 5 %; differs: it does not, and the note says by how much (relative to the "
@@ -61,30 +57,23 @@ tried over ranges of sizes. `bench claims --format json` gives the same as data.
 """
 
 
-def as_json(documents: Sequence[Checked]) -> str:
-    """A list of ``{id, document, section, kind, documented, computed, unit, verdict, note}``."""
-    rows = [row.as_json() for one in documents for row in one.rows]
-    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def document(documents: Sequence[Checked]) -> Document:
+    """The statements of documents in every form: the summary and a table a document, or a row a statement."""
+    values = [row.as_json() for one in documents for row in one.rows]
+    return Document(
+        title="Statements of documents, checked.",
+        legend=LEGEND,
+        tables=lambda: [summary(documents), *map(_table, documents)],
+        rows=lambda: _frame(values),
+        values=lambda: values,
+        screen=partial(show, documents),
+    )
 
 
-def as_csv(documents: Sequence[Checked]) -> str:
-    """One row a statement, the columns those of the JSON."""
-    rows = [row.as_json() for one in documents for row in one.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["id"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _frame(values: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    import pandas as pd
 
-
-def as_markdown(documents: Sequence[Checked]) -> str:
-    """The summary, and each document's statements."""
-    return "\n".join([summary(documents).markdown(), "", *(part for one in documents for part in _section(one))])
-
-
-def as_latex(documents: Sequence[Checked]) -> str:
-    """One LaTeX document with the statements of each."""
-    return document([_table(one, COLUMN) for one in documents], "Statements of documents, checked.", LEGEND)
+    return pd.DataFrame(values, columns=None if values else ["id"], dtype=object)  # whole numbers stay whole
 
 
 def page(documents: Sequence[Checked]) -> str:
@@ -94,17 +83,6 @@ def page(documents: Sequence[Checked]) -> str:
         summary=summary(documents).markdown(),
     )  # fmt: skip
     return "\n".join([head, *(part for one in documents for part in _section(one))])
-
-
-def written(documents: Sequence[Checked], format: str) -> str:
-    """The statements as ``json``, ``csv``, ``markdown``, ``latex`` or, as wide as they need, ``table``."""
-    if format != "table":
-        return {"json": as_json, "csv": as_csv, "markdown": as_markdown, "latex": as_latex}[format](documents)
-    from rich.console import Console
-
-    text = io.StringIO()
-    show(documents, Console(file=text, width=200))
-    return text.getvalue()
 
 
 def write(documents: Sequence[Checked], folder: Path) -> Path:
@@ -160,10 +138,10 @@ def _section(one: Checked) -> Iterator[str]:
     yield _table(one).markdown() + "\n"
 
 
-def _table(one: Checked, column: int | None = None) -> Table:
-    """Of statements; texts longer than ``column`` letters go on in further lines of their cell."""
-    rows = (texts(row) for row in one.rows)
-    return Table(entries(*HEADER), tuple(tuple(_entry(*text, column) for text in row) for row in rows))
+def _table(one: Checked) -> Table:
+    """A row a statement; below it the document's most consequential errors."""
+    rows = tuple(tuple(Entry((text,), strong=strong) for text, strong in texts(row)) for row in one.rows)
+    return Table(entries(*HEADER), rows, title=one.document.title, notes=one.errors)
 
 
 def texts(row: Judged) -> Iterator[tuple[str, bool]]:
@@ -175,11 +153,6 @@ def texts(row: Judged) -> Iterator[tuple[str, bool]]:
         yield text, False
     yield row.verdict, True
     yield row.note, False
-
-
-def _entry(text: str, strong: bool, column: int | None) -> Entry:
-    lines = textwrap.wrap(text, column) if column else [text]
-    return Entry(tuple(lines) or ("",), strong=strong)
 
 
 def _with_unit(value: object, unit: str) -> str:

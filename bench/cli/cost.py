@@ -1,25 +1,26 @@
 """``bench profile``, ``check`` and ``analyze``: what networks cost, measured and counted."""
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.options import (
     FAILED,
     OK,
+    TERMINAL,
     AsDocument,
-    AsFormat,
-    ClusterAddress,
     DataFolder,
-    DocumentFormat,
-    Format,
     Plugin,
     Results,
     SuiteFile,
+    check_format,
+    give,
+    on_machine,
 )
+
+if TYPE_CHECKING:
+    from bench.schedule import Machine
 
 app = typer.Typer()
 
@@ -28,11 +29,11 @@ app = typer.Typer()
     epilog="Examples: [bold]bench profile suites/ablation.yaml --batch 1,64[/bold], "
     "[bold]bench profile resupnet_reference --variant ResUpNet --precision fp32,bf16 --trace[/bold]"
 )
+@on_machine("workers", "gpus_per_run")
 def profile(
     suite: SuiteFile,
+    machine: "Machine",
     variant: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda:0, or several: cpu,cuda:0.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads; recorded.")] = 1,
     batch: Annotated[str, typer.Option(help="Batch sizes.")] = "1,16,64",
     mode: Annotated[str, typer.Option(help="Training steps, forward passes.")] = "train,inference",
     precision: Annotated[str, typer.Option(help="fp32, tf32, bf16, fp16; several with commas.")] = "fp32",
@@ -44,13 +45,10 @@ def profile(
     again: Annotated[
         bool, typer.Option("--again", help="Measure again what is recorded, and the machine's ceilings.")
     ] = False,
-    time_limit: Annotated[str | None, typer.Option(help="Longest time of one round, such as 10m.")] = None,
-    memory_limit: Annotated[str | None, typer.Option(help="Most memory of one process, such as 4GB.")] = None,
-    cluster: ClusterAddress = None,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Measures what each network of a suite costs: latency, throughput, memory, energy, and how near the machine's limit."""
     from bench import profile as profiling
@@ -58,18 +56,16 @@ def profile(
     from bench.profile import tables
     from bench.progress import view
 
+    check_format(format, plugin)
+    shown = view()
     profiled = profiling.profile(
-        suite, variants=variant or (), device=device, threads=threads,
+        suite, machine=machine, variants=variant or (),
         options=profiling.Options(batch, mode, precision, execution, layout),
         stopping=profiling.Stopping(fewest=min(rounds, profiling.Stopping.fewest), most=rounds), trace=trace,
-        largest=largest_batch, again=again, time_limit=time_limit, memory_limit=memory_limit, cluster=cluster,
-        results=results, data=data, plugins=plugin or (), view=view(),
+        largest=largest_batch, again=again, results=results, data=data, plugins=plugin or (), view=shown,
     )  # fmt: skip
-    profile_report.report(profiled)
-    if format == Format.json:
-        typer.echo(json.dumps(tables.as_json(profiled)))
-    else:
-        tables.show(profiled, Console())
+    profile_report.report(profiled, shown.message)
+    give(tables.document(profiled), format)
     raise typer.Exit(FAILED if profiled.failed else OK)
 
 
@@ -79,17 +75,15 @@ def check(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Expands a suite, builds every network without memory, and prints what each run will cost; nothing is trained."""
     from bench import check as checks
     from bench.progress import View
 
+    check_format(format, plugin)
     checked = checks.check(suite, results=results, data=data, plugins=plugin or (), view=View())
-    if format == Format.json:
-        typer.echo(json.dumps(checked.as_json()))
-    else:
-        checked.show(Console())
+    give(checked.document, format)
 
 
 @app.command(
@@ -117,16 +111,14 @@ def analyze(
         Path | None, typer.Option(metavar="FILE", help="Draw what sits where along the depth (.svg or .png).")
     ] = None,
     plugin: Plugin = None,
-    format: AsDocument = DocumentFormat.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Every layer of a suite's networks: shapes, parameters, MACs, receptive field, memory; nothing is trained."""
     from bench import analyze as analysis
     from bench.analyze import show
 
+    check_format(format, plugin)
     networks = analysis.analyze(
         suite, variant, at=at or (), batch=batch, empirical=empirical, plot=plot, plugins=plugin or ()
     )
-    if format == DocumentFormat.table:
-        show.show(networks, Console())
-    else:
-        typer.echo(show.written(networks, format, single=variant is not None), nl=False)
+    give(show.document(networks, single=variant is not None), format)

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bench.cli.options import FAILED, OK, AsDocument, DocumentFormat, Metric, Results, suite_names
+from bench.cli.options import FAILED, OK, TERMINAL, AsDocument, Metric, Plugin, Results, check_format, give, suite_names
 
 app = typer.Typer()
 
@@ -31,19 +30,19 @@ def claims(
         ),
     ] = None,
     results: Results = Path("results"),
-    format: AsDocument = DocumentFormat.table,
+    plugin: Plugin = None,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """What documents state about their networks, each statement beside what is computed; nothing is trained."""
     from bench.claims import claims as judged
     from bench.claims import overview, page
 
+    check_format(format, plugin)
     found = judged(suites or (), document=document, verdict=verdict, results=write or results)
     if write is not None:
         typer.echo("wrote " + " and ".join(map(str, overview.write(found, write))))
-    elif out is None and format == DocumentFormat.table:
-        page.show(found, Console())
     else:
-        _give(page.written(found, format), out)
+        give(page.document(found), format, out)
 
 
 @app.command(
@@ -61,25 +60,14 @@ def compare(
         float, typer.Option(min=0, help="Loss of a score that does not matter, as a share of the metric's scale.")
     ] = 0.01,
     cost_margin: Annotated[float, typer.Option(min=0, help="Growth of a cost that does not matter, as a share.")] = 0.1,
-    format: AsDocument = DocumentFormat.table,
+    plugin: Plugin = None,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """What got better or worse from A to B, cell by cell, paired by seed; exit code 1 where something got worse."""
     from bench.compare import compare as compared
     from bench.compare import show
 
+    check_format(format, plugin)
     changes = compared(a, b, metric=metric, margin=margin, cost_margin=cost_margin)
-    if format == DocumentFormat.table:
-        show.show(changes, Console())
-    else:
-        typer.echo(show.written(changes, format), nl=False)
+    give(show.document(changes), format)
     raise typer.Exit(FAILED if any(change.worse for change in changes) else OK)
-
-
-def _give(text: str, out: Path | None) -> None:
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    from bench.store import write_if_changed
-
-    write_if_changed(out, text)
-    typer.echo(f"wrote {out}")

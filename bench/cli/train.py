@@ -1,53 +1,41 @@
 """``bench run``, ``report`` and ``tune``: what trains, and what comes of it."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.options import (
     FAILED,
     OK,
+    TERMINAL,
     Aggregate,
-    AsFormat,
-    ClusterAddress,
+    AsDocument,
     DataFolder,
-    Device,
     Force,
-    Format,
-    GpusPerRun,
-    MemoryLimit,
     Metric,
     Plugin,
     Results,
     Split,
     SuiteFile,
-    Threads,
-    TimeLimit,
-    Workers,
+    check_format,
+    give,
+    on_machine,
 )
 
 if TYPE_CHECKING:
-    from bench.api import Outcome
-
+    from bench.schedule import Machine
 
 app = typer.Typer()
 
 
 @app.command(epilog="Example: [bold]bench run suites/ablation.yaml --workers 4[/bold]")
+@on_machine()
 def run(
     suite: SuiteFile,
-    device: Device = "auto",
-    workers: Workers = None,
-    threads: Threads = 1,
+    machine: "Machine",
     only: Annotated[list[str] | None, typer.Option(help="Only this variant (may be given again).")] = None,
     retry: Annotated[str | None, typer.Option(metavar="failed", help="'failed': run the failed runs again.")] = None,
-    time_limit: TimeLimit = None,
-    memory_limit: MemoryLimit = None,
-    cluster: ClusterAddress = None,
-    gpus_per_run: GpusPerRun = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write every run's curves for TensorBoard.")
     ] = False,
@@ -58,18 +46,18 @@ def run(
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Trains what a suite asks for and is not recorded yet; then tables, plots and a report."""
     from bench import api
     from bench.progress import view
 
+    check_format(format, plugin)
     outcome = api.run(
-        suite, device=device, workers=workers, threads=threads, only=only or (), retry=retry, time_limit=time_limit,
-        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, tensorboard=tensorboard, force=force,
-        metric=metric, aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
+        suite, machine=machine, only=only or (), retry=retry, tensorboard=tensorboard, force=force, metric=metric,
+        aggregate=aggregate, split=split, results=results, data=data, plugins=plugin or (), view=view(),
     )  # fmt: skip
-    _show(outcome, format)
+    give(outcome.document, format)
     raise typer.Exit(FAILED if outcome.failed else OK)
 
 
@@ -84,13 +72,17 @@ def report(
     split: Split = None,
     results: Results = Path("results"),
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Tables, plots and report from what is recorded so far; nothing is trained."""
     from bench import api
+    from bench.progress import view
 
-    outcome = api.report(suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or ())
-    _show(outcome, format)
+    check_format(format, plugin)
+    outcome = api.report(
+        suite, metric=metric, aggregate=aggregate, split=split, results=results, plugins=plugin or (), view=view()
+    )
+    give(outcome.document, format)
 
 
 @app.command(
@@ -113,11 +105,10 @@ def pack(
     "[bold]bench tune suites/tune_blocks.yaml --export suites/tuned.yaml[/bold], "
     "[bold]bench tune tune_blocks --storage postgresql+psycopg://user@host/studies[/bold]"
 )
+@on_machine()
 def tune(
     suite: SuiteFile,
-    device: Device = "auto",
-    workers: Workers = None,
-    threads: Threads = 1,
+    machine: "Machine",
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Optuna storage. (default: a journal in the results folder)")
     ] = None,
@@ -125,15 +116,11 @@ def tune(
         Path | None,
         typer.Option(metavar="FILE", help="Write a suite with the winners as variants, on new seeds, to this file."),
     ] = None,
-    time_limit: TimeLimit = None,
-    memory_limit: MemoryLimit = None,
-    cluster: ClusterAddress = None,
-    gpus_per_run: GpusPerRun = None,
     force: Force = False,
     results: Results = Path("results"),
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Searches hyper-parameters for each variant by the suite's 'tune:', and confirms the best on fresh seeds.
 
@@ -145,26 +132,17 @@ def tune(
     from bench.tune import tables
     from bench.tune.export import export as export_winners
 
+    check_format(format, plugin)
+    shown = view()
     tuned = search.tune(
-        suite, device=device, workers=workers, threads=threads, storage=storage, time_limit=time_limit,
-        memory_limit=memory_limit, cluster=cluster, gpus_per_run=gpus_per_run, force=force, results=results, data=data,
-        plugins=plugin or (), view=view(),
+        suite, machine=machine, storage=storage, force=force, results=results, data=data, plugins=plugin or (),
+        view=shown,
     )  # fmt: skip
-    search_report.report(tuned)
+    search_report.report(tuned, shown.message)
     undecided = tables.undecided(tuned)
     if export is not None and len(undecided) < len(tuned.studies):
         export_winners(tuned, export)
-    if format == Format.json:
-        typer.echo(json.dumps(tables.as_json(tuned)))
-    else:
-        tables.show(tuned, Console())
+    give(tables.document(tuned), format)
     for line in undecided:
         typer.echo(line, err=True)
     raise typer.Exit(FAILED if undecided else OK)
-
-
-def _show(outcome: "Outcome", format: Format) -> None:
-    if format == Format.json:
-        typer.echo(outcome.frame().to_json(orient="records"))
-    else:
-        outcome.show(Console())

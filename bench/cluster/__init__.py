@@ -20,7 +20,7 @@ from bench.cluster.todo import Todo
 from bench.environment import Environment
 from bench.environment import environment as environment_here
 from bench.runs import Run, RunRecord
-from bench.schedule import NO_LIMITS, Limits, Source, Work, interrupt
+from bench.schedule import NO_LIMITS, Limits, Machine, Source, Work, interrupt
 from bench.schedule.pool import POLL_S, OnProgress
 
 __all__ = ["Cargo", "Cluster", "ClusterError", "cluster", "once_with_logs"]
@@ -76,31 +76,22 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(
-    address: str,
-    *,
-    device: str = "auto",
-    workers: int | None = None,
-    threads: int = 1,
-    gpus_per_run: float | None = None,
-    say: Callable[[str], None] = lambda _text: None,
-) -> Iterator[Cluster]:
-    """The Ray cluster at ``host:port``, or the one that this machine is part of (``auto``).
+def cluster(machine: Machine, say: Callable[[str], None] = lambda _text: None) -> Iterator[Cluster]:
+    """The Ray cluster of a ``Machine``: a run has its CPU threads there, or a GPU or a share of one.
 
-    ``workers`` is the most runs at a time (default: all there is room for); a run has ``threads`` CPU threads, or a GPU or a
-    share of one (``gpus_per_run``). Raises ``UserError`` where it cannot be reached, or a node has other versions than this
-    machine.
+    Raises ``UserError`` where it cannot be reached, or a node has other versions than this machine.
     """
-    with connection(address) as connected:
+    assert machine.cluster is not None, "the machine has a cluster"
+    with connection(machine.cluster) as connected:
         found = members(connected.ray, say)
-        room = nodes.room(device, threads, gpus_per_run, found)
+        room = nodes.room(machine, found)
         places = {node.name: room.places(node) for node in found}
         if not sum(places.values()):
             raise ClusterError(f"no node of the cluster has room for a run that asks for {room.request}")
         kind = "cpu" if room.gpus is None else "cuda"
         slots = ", ".join(f"{name} {count} × {kind}" for name, count in places.items())
         say(f"cluster {connected.address}: {slots}")
-        yield Cluster(connected, room, workers, found, once_with_logs(say, connected.logs))
+        yield Cluster(connected, room, machine.workers, found, once_with_logs(say, connected.logs))
 
 
 def _hand_out(todo: Todo, seats: Crew, stock: Stock, folder: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.environment import PACKAGES, code_version
 from bench.errors import UserError
-from bench.schedule import Slot
+from bench.schedule import Machine, Slot
 
 ANSWER_S = 12.0
 """How long a node may take to say what is installed there."""
@@ -55,18 +55,12 @@ class Room:
         return Slot(f"{node.name} {device.partition(':')[0]}#{number + 1}", device, self.threads)
 
 
-def room(device: str, threads: int, gpus_per_run: float | None, nodes: Sequence[Node]) -> Room:
-    """What a run asks for: ``auto`` is a GPU where any node has one. Raises ``UserError``."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"--device {device}: on a cluster Ray says which GPU a run has; expected auto, cpu or cuda")
-    if gpus_per_run is not None and not 0 < gpus_per_run <= 1:
-        raise UserError(f"--gpus-per-run {gpus_per_run:g}: a run has one GPU or a share of it, such as 0.25")
-    if device == "cpu" and gpus_per_run is not None:
-        raise UserError("--gpus-per-run asks for GPUs and --device cpu for none; leave one of them out")
+def room(machine: Machine, nodes: Sequence[Node]) -> Room:
+    """What a run asks for: ``auto`` is a GPU where any node has one. Raises ``UserError`` where a GPU is wanted and none is."""
     there = any(node.gpus for node in nodes)
-    if not there and (device == "cuda" or gpus_per_run is not None):
+    if not there and (machine.device == "cuda" or machine.gpus_per_run is not None):
         raise UserError("no node of the cluster has a GPU; leave --device and --gpus-per-run out to run on its CPUs")
-    return Room(threads, (gpus_per_run or 1.0) if there and device != "cpu" else None)
+    return Room(machine.threads, (machine.gpus_per_run or 1.0) if there and machine.device != "cpu" else None)
 
 
 def alive(ray: Any) -> list[Node]:

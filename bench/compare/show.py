@@ -1,20 +1,21 @@
-"""Changes between two sets of results, as tables for a terminal, Markdown, CSV and JSON."""
+"""Changes between two sets of results: for a terminal, and for any table format."""
 
 import dataclasses
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from bench.compare import COUNTED, MEASURED, Change
-from bench.tables.latex import document
+from bench.tables.formats import Document
 from bench.tables.layout import Entry, Table, entries
 from bench.text import count, decimals, fixed, p_text, signed
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
 HEADER = ("suite, cell", "quantity", "A", "B", "loss from A to B", "verdict")
@@ -38,7 +39,7 @@ def as_table(changes: Sequence[Change]) -> Table:
         for change in changes
         if change.word != "identical"
     )  # fmt: skip
-    return Table(entries(*HEADER), rows)
+    return Table(entries(*HEADER), rows, notes=(summary(changes),))
 
 
 def summary(changes: Sequence[Change]) -> str:
@@ -53,15 +54,16 @@ def as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
     return [{key: None if value != value else value for key, value in row.items()} for row in rows]
 
 
-def written(changes: Sequence[Change], format: str) -> str:
-    """The changes as ``json``, ``csv``, ``markdown`` or ``latex``; the last two without what is identical."""
-    if format == "json":
-        return json.dumps(as_json(changes)) + "\n"
-    if format == "csv":
-        return as_csv(changes)
-    if format == "latex":
-        return document([as_table(changes)], f"From A to B. {summary(changes)}.", LEGEND)
-    return f"{as_table(changes).markdown()}\n\n{LEGEND}\n\n{summary(changes)}\n"
+def document(changes: Sequence[Change]) -> Document:
+    """The changes in every form; laid out without what is identical."""
+    return Document(
+        title="From A to B.",
+        legend=LEGEND,
+        tables=lambda: [as_table(changes)],
+        rows=lambda: _frame(changes),
+        values=lambda: as_json(changes),
+        screen=partial(show, changes),
+    )
 
 
 def show(changes: Sequence[Change], console: "Console") -> None:
@@ -73,11 +75,11 @@ def show(changes: Sequence[Change], console: "Console") -> None:
     console.print(Text(summary(changes)))
 
 
-def as_csv(changes: Sequence[Change]) -> str:
+def _frame(changes: Sequence[Change]) -> "pd.DataFrame":
     """One row a change, every field a column."""
     import pandas as pd
 
-    return str(pd.DataFrame(as_json(changes)).to_csv(index=False, lineterminator="\n"))
+    return pd.DataFrame(as_json(changes))
 
 
 def _value(change: Change, value: float) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.plots.kept import Kept
+from bench.plots.registry import plot
 from bench.plots.style import facets, shortened
 from bench.tables.scores import Column
 
@@ -15,8 +16,17 @@ if TYPE_CHECKING:
 NUMBERED = 12  # classes; the counts of more do not fit into their cells
 
 
+@plot(
+    of="column",
+    caption="Test examples by true class (rows) and predicted class (columns), shaded by their share of the row; "
+    "of the first seed of each variant.",
+    order=70,
+)
 def confusion(column: Column, found: dict[str, Kept]) -> "Figure | None":
-    """A panel a variant: counts of the test split, rows the true classes, shaded by their share of the row."""
+    """Which classes are taken for which: counts of the test split, rows the true classes, a panel a variant.
+
+    A cell is shaded by its share of the row.
+    """
     found = {variant: kept for variant, kept in found.items() if "confusion" in kept.arrays}
     if not found:
         return None

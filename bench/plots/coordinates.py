@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.plots.kept import Kept
+from bench.plots.registry import plot
 from bench.plots.style import COLOURS, facets, handles_below, shortened
 from bench.tables.scores import Column
 
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
 AXES: tuple[tuple[str, str, str, Any], ...] = (("x", COLOURS[0], "o", "-"), ("y", COLOURS[1], "^", (0, (5, 1.5))))
 
 
+@plot(
+    of="column",
+    caption="Predicted against true coordinates of test examples, with least-squares lines; on the grey diagonal they "
+    "would be right, and a flatter line is a network that keeps to the middle; of the first seed of each variant.",
+    order=80,
+)
 def coordinates(column: Column, found: dict[str, Kept]) -> "Figure | None":
-    """A panel a variant: x and y of test examples with their least-squares lines; on the grey diagonal they would be right.
+    """Predicted against true positions of test examples: a bias, or a network that keeps to the middle, a panel a variant.
 
-    A line flatter than the diagonal is a network that keeps to the middle.
+    x and y have their least-squares lines; on the grey diagonal they would be right. A line flatter than it is a network that
+    keeps to the middle.
     """
     found = {variant: kept for variant, kept in found.items() if "sample_target" in kept.arrays}
     if not found:

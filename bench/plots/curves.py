@@ -1,11 +1,14 @@
 """Learning curves: the validation metric by epoch, the mean over seeds and its band."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench import stats
+from bench.plots import live
+from bench.plots.registry import plot
 from bench.plots.style import Look, facets, legend, looks
 from bench.runs import Seed
 from bench.stats import Array
@@ -17,13 +20,46 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAND_FROM = 4  # runs
+POINTS = 60_000  # of all live curves together: some 1 MB of report.html
 
 
+def _live(scores: Scores, column: Column) -> Iterator[live.View]:
+    """For report.html: a line a run, the validation metric by epoch, thinned where there are many runs."""
+    metric = scores.metric(column.task)
+    kept = max(12, POINTS // max(len(scores.records), 1))
+    lines = [
+        _curve(scores, variant, f"seed {seed.init}", record.curves[f"validation/{metric}"], kept, first=i == 0)
+        for variant, cell in column.cells.items()
+        for i, (seed, record) in enumerate(
+            (seed, record) for seed, record in scores.runs(cell).items() if record.curves.get(f"validation/{metric}")
+        )
+    ]
+    if lines:
+        title = f"validation {metric.replace('_', ' ')}"
+        yield live.View(
+            column.label,
+            lines,
+            {
+                "height": 480,
+                "xaxis": {"title": {"text": "epoch"}},
+                "yaxis": {"title": {"text": title}, "automargin": True},
+            },
+        )
+
+
+@plot(
+    caption="Validation metric by epoch: mean over seeds, 95 % band (Student t), up to the end of the shortest run; "
+    "runs that went on for longer, and those of a cell with fewer than four, are single thin lines. Failed runs are not drawn.",
+    order=30,
+    live=_live,
+    live_caption="Validation metric by epoch, a line for every run. A click on a name hides a variant, two leave it alone.",
+)
 def learning_curves(scores: Scores) -> "Figure | None":
-    """A panel a column: the mean over seeds of the validation metric by epoch and its 95 % band, to the end of the shortest run.
+    """The validation metric by epoch: whether trainings converged, and which variant learns faster.
 
-    Runs that went on for longer are drawn one by one from there, and so are all where they are fewer than ``BAND_FROM``, whose
-    band would dwarf the curves. Failed runs are not drawn.
+    A panel a column: the mean over seeds and its 95 % band, to the end of the shortest run. Runs that went on for longer are
+    drawn one by one from there, and so are all where they are fewer than ``BAND_FROM``, whose band would dwarf the curves.
+    Failed runs are not drawn.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -73,3 +109,20 @@ def _band(ax: "Axes", look: Look, curves: dict[Seed, Array], phase: float) -> No
     start = shared if len(curves) >= BAND_FROM else 1
     for curve in curves.values():
         ax.plot(np.arange(start, len(curve) + 1), curve[start - 1 :], color=look.colour, linewidth=0.6, alpha=0.6)
+
+
+def _curve(
+    scores: Scores, variant: str, run: str, curve: Sequence[float | None], kept: int, *, first: bool
+) -> dict[str, Any]:
+    epochs = np.unique(np.linspace(1, len(curve), min(kept, len(curve))).round().astype(int)).tolist()
+    look = live.look_of(scores, variant)
+    return {
+        "type": "scatter", "mode": "lines", "x": epochs, "y": [live.number(curve[epoch - 1]) for epoch in epochs],
+        "name": live.name(variant), "legendgroup": live.name(variant), "showlegend": first,
+        "line": {"color": look.colour, "width": 1.2, "dash": _dash(look)}, "meta": [f"{live.name(variant)}, {run}"],
+        "hovertemplate": "%{meta[0]}<br>epoch %{x}: %{y:.4g}<extra></extra>",
+    }  # fmt: skip
+
+
+def _dash(look: Look) -> str:
+    return "solid" if look.dashes == "-" else ",".join(f"{1.5 * length:g}px" for length in look.dashes[1])

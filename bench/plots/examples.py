@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.plots.kept import Kept
+from bench.plots.registry import plot
 from bench.plots.style import shortened
 from bench.tables.scores import Column
 from bench.tasks import Task, task_of
@@ -21,8 +22,15 @@ CELL, TEXT, LEFT = 1.15, 0.2, 1.7  # inches
 Picture = NDArray[Any]
 
 
+@plot(
+    of="column",
+    caption="Test examples of the first seed of each variant: its worst, two of the middle, and its best, with their own "
+    "score: of a class “true → predicted” and the probability of the true one, of a position the distance, of masks (outlines) "
+    "Dice. Of several channels the first is shown.",
+    order=90,
+)
 def examples(column: Column, found: dict[str, Kept]) -> "Figure | None":
-    """A row a variant: its three worst test examples, two of the middle, its best, each by its own score."""
+    """What variants get wrong: the three worst test examples, two of the middle and the best, a row a variant."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import stats
+from bench.plots import live
+from bench.plots.registry import plot
 from bench.plots.strips import scored
 from bench.plots.style import cross, facets, handles_below, looks, reach, shortened
 from bench.suite.plan import Claim, PlanCell
+from bench.tables import difference_text, significance
 from bench.tables.comparison import Comparison
 from bench.tables.scores import Column, Scores
 from bench.text import decimals, signed
@@ -42,10 +45,57 @@ def is_ladder(scores: Scores) -> bool:
     )
 
 
-def ladder(scores: Scores) -> "Figure | None":
-    """A panel a column, a row a variant below its parent: a bar as long as the mean paired difference, with its 95 % interval.
+def _live(scores: Scores, column: Column) -> Iterator[live.View]:
+    """For report.html: a bar for each variant, from the mean of what it is compared with, as long as the paired difference."""
+    metric = scores.metric(column.task)
+    compared = scores.comparisons(column, metric)
+    known = {variant: c for variant, c in compared.items() if c.pairs}
+    if not known:
+        return
+    names = [live.name(variant) for variant in column.cells]
+    bars: dict[str, Any] = {"type": "bar", "orientation": "h", "hoverinfo": "text", "showlegend": False, "width": 0.55}
+    ends = [live.reach(c.difference, c.interval) for c in known.values()]
+    yield live.View(
+        column.label,
+        [
+            {
+                **bars,
+                "y": [live.name(variant) for variant in known],
+                "base": [live.number(stats.mean(scores.values(c.other, metric))) for c in known.values()],
+                "x": [live.number(c.difference) for c in known.values()],
+                "error_x": {
+                    "symmetric": False,
+                    "arrayminus": [low for low, _ in ends],
+                    "array": [high for _, high in ends],
+                },
+                "hovertext": [_step_text(scores, column, variant) for variant in known],
+                "marker": {"color": [live.look_of(scores, variant).colour for variant in known]},
+            },
+            *(live.point(scores, column, variant, None) for variant in column.cells if variant not in compared),
+        ],
+        {
+            "height": 130 + 34 * len(names),
+            "xaxis": {"title": {"text": scores.label(column.task)}},
+            "yaxis": {"categoryorder": "array", "categoryarray": names[::-1], "automargin": True},
+            "showlegend": False,
+        },
+    )
 
-    It starts where the parent's ends (a variant without parent: its own mean and interval). Where documents give the values of
+
+@plot(
+    caption="What each variant adds to the one it is made from: bars are mean paired differences (hatched: worse), lines their "
+    "95 % intervals; a dashed outline is as long as the documented step.",
+    order=10,
+    applies=is_ladder,
+    live=_live,
+    live_caption="What each variant adds to the one it is made from: mean paired differences with their 95 % intervals. "
+    "Point at a bar for n and p.",
+)
+def ladder(scores: Scores) -> "Figure | None":
+    """What each variant of an additive ladder adds to the one it is made from: paired differences as a waterfall, with intervals.
+
+    A panel a column, a row a variant below its parent. A bar is as long as the mean paired difference, with its 95 % interval;
+    it starts where the parent's ends (a variant without parent: its own mean and interval). Where documents give the values of
     both, a dashed outline is as long as the documented step.
     """
     columns = [column for column in scored(scores) if len(column.cells) > 1]
@@ -158,3 +208,22 @@ def _legend(figure: "Figure", sources: str) -> None:
         label = f"documented step ({shortened(sources, 40)})"
         handles.append(Patch(facecolor="none", edgecolor=GHOST, linestyle=(0, (2, 1.2)), label=label))
     handles_below(figure, handles)
+
+
+def _step_text(scores: Scores, column: Column, variant: str) -> str:
+    """What is told of a comparison where it is pointed at."""
+    metric = scores.metric(column.task)
+    compared = scores.comparisons(column, metric)[variant]
+    row = {
+        "difference": compared.difference, "difference_low": compared.interval.low, "difference_high": compared.interval.high,
+        "pairs": compared.pairs, "pairs_needed": compared.pairs_needed, "p_adjusted": compared.p_adjusted,
+        "verdict": compared.verdict, "n": compared.pairs,
+    }  # fmt: skip
+    return "<br>".join(
+        [
+            f"<b>{live.name(variant)}</b> against {live.name(compared.other.variant)}",
+            f"Δ {difference_text(row)}, 95 % interval",
+            f"{compared.pairs} pairs, {significance(row)}",
+            *live.score_lines(scores, column, column.cells[variant]),
+        ]
+    )

@@ -1,91 +1,129 @@
 """Pareto plots: the score against what it costs, and the variants that no other beats in both."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench import stats
+from bench.plots import live
+from bench.plots.costs import Cost, costs_of, front, interval_of
+from bench.plots.registry import Draw, plot
 from bench.plots.strips import scored
 from bench.plots.style import cross, facets, legend, looks
-from bench.stats import Interval
-from bench.suite.plan import PlanCell, PlotName
 from bench.tables.frames import costs
-from bench.tables.profiled import describe, latency_setting, memory_setting
 from bench.tables.scores import Column, Scores
 from bench.tasks import task_of
-from bench.text import count, duration, memory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Text = Callable[[float], str]
-AGAINST = tuple(name for name in get_args(PlotName) if name.startswith("score_against_"))
-"""The figures of scores over costs."""
+JOINED = "the dotted line joins the variants that no other beats in both."
 FRONT: dict[str, Any] = {"color": "#777777", "linewidth": 1.1, "linestyle": (0, (1, 1.3))}
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a score stands against: its column among the costs, what it is of, its unit, and how its values are written."""
-
-    key: str
-    label: str
-    unit: str
-    text: Text
-    about: str = ""
-    """Under what it was measured."""
-
-
-def costs_of(scores: Scores) -> dict[str, Cost]:
-    """Name of each figure → its cost. Latency and energy are of profiles; peak memory too, where a step was profiled alone."""
-    fast, large = latency_setting(scores), memory_setting(scores)
-    under = describe(fast) if fast else ""
-    found = {
-        "score_against_parameters": Cost("params_live", "live parameters", "", count),
-        "score_against_macs": Cost("macs", "MACs an example", "", count),
-        "score_against_latency": Cost("latency_s", "latency of one image", "s", _time, under),
-        "score_against_time": Cost("train_s", "training time", "s", _time),
-        "score_against_memory": Cost("peak_memory_bytes", "peak memory of a training", "bytes", memory),
-        "score_against_energy": Cost("energy_j", "energy of one image", "J", lambda joules: f"{joules:.3g} J", under),
+def _live(scores: Scores, column: Column, cost: Cost) -> Iterator[live.View]:
+    """For report.html: mean score with its interval over a cost, where that is known, and the front."""
+    title, metric = cost.label + f" ({cost.about})" * bool(cost.about), scores.metric(column.task)
+    known = {
+        variant: size
+        for variant, cell in column.cells.items()
+        if len(scores.values(cell, metric)) and (size := costs(scores, cell).get(cost.key, math.nan)) > 0
     }
-    if large:
-        found["score_against_memory"] = Cost("step_memory_bytes", "peak memory", "bytes", memory, describe(large))
-    return found
+    if known:
+        points = [
+            live.point(scores, column, variant, size, f"{title} {cost.text(size)}")
+            | _width(scores, column, variant, size, cost)
+            for variant, size in known.items()
+        ]
+        yield live.View(
+            column.label,
+            [_front(scores, column, known), *points],
+            {
+                "height": 460,
+                "xaxis": {
+                    "title": {"text": title + f", {cost.unit}" * bool(cost.unit)},
+                    "type": "log",
+                    "automargin": True,
+                },
+                "yaxis": {"title": {"text": scores.label(column.task)}, "automargin": True},
+            },
+        )
 
 
-def score_against(name: str) -> Callable[[Scores], "Figure | None"]:
-    """The maker of the figure of that name: mean scores and their intervals over one of ``costs_of``."""
-    return lambda scores: _against(scores, costs_of(scores)[name])
+def _over(caption: str, order: int) -> Callable[[Draw], Draw]:
+    """What all figures of scores over a cost have in common: the same live figure, of the cost that the function is named for."""
+
+    def register(draw: Draw) -> Draw:
+        return plot(
+            caption=f"{caption}; {JOINED}",
+            order=order,
+            live=lambda scores, column: _live(scores, column, costs_of(scores)[draw.__name__]),
+            live_caption=f"Mean score and 95 % interval against its cost. Point at a mark for n, interval and cost; {JOINED}",
+        )(draw)
+
+    return register
 
 
-def front(cost: Sequence[float], score: Sequence[float], direction: str) -> list[int]:
-    """Those of the points that no other point beats, being no worse in both and better in one; the cheapest first."""
-    sign = -1 if direction == "max" else 1
-    order = sorted(range(len(cost)), key=lambda i: (cost[i], sign * score[i]))
-    kept: list[int] = []
-    for i in order:
-        if (
-            not kept
-            or sign * score[i] < sign * score[kept[-1]]
-            or (cost[i], score[i]) == (cost[kept[-1]], score[kept[-1]])
-        ):
-            kept.append(i)
-    return kept
+@_over("Mean score and 95 % interval against the parameters that can receive a gradient", 40)
+def score_against_parameters(scores: Scores) -> "Figure | None":
+    """Mean scores over the parameters that can receive a gradient, with the Pareto front: which size pays."""
+    return _figure(scores, "score_against_parameters")
 
 
-def _against(scores: Scores, cost: Cost) -> "Figure | None":
+@_over(
+    "Mean score and 95 % interval against the multiply–accumulates of one example's forward pass",
+    41,
+)
+def score_against_macs(scores: Scores) -> "Figure | None":
+    """Mean scores over the MACs of one example, with the Pareto front: which computation pays."""
+    return _figure(scores, "score_against_macs")
+
+
+@_over(
+    "Mean score and 95 % interval against the measured latency of one image, with its 95 % interval; of bench profile",
+    42,
+)
+def score_against_latency(scores: Scores) -> "Figure | None":
+    """Mean scores over the latency of one image that ``bench profile`` measured, with the Pareto front."""
+    return _figure(scores, "score_against_latency")
+
+
+@_over("Mean score and 95 % interval against the median training time", 43)
+def score_against_time(scores: Scores) -> "Figure | None":
+    """Mean scores over the median training time, with the Pareto front: what waiting for it pays."""
+    return _figure(scores, "score_against_time")
+
+
+@_over(
+    "Mean score and 95 % interval against peak memory (of one step where bench profile measured "
+    "it, else the median over trainings)",
+    44,
+)
+def score_against_memory(scores: Scores) -> "Figure | None":
+    """Mean scores over peak memory, with the Pareto front: what fits a small device."""
+    return _figure(scores, "score_against_memory")
+
+
+@_over(
+    "Mean score and 95 % interval against the measured energy of one image; of bench profile",
+    45,
+)
+def score_against_energy(scores: Scores) -> "Figure | None":
+    """Mean scores over the energy of one image that ``bench profile`` measured, with the Pareto front."""
+    return _figure(scores, "score_against_energy")
+
+
+def _figure(scores: Scores, name: str) -> "Figure | None":
     """A panel a column: mean score and 95 % interval over the cost on a log axis, and the front as a dotted staircase.
 
-    A latency has its interval too.
-
-    Columns with fewer than two such points are left out: there is nothing to weigh.
+    A latency has its interval too. Columns with fewer than two such points are left out: there is nothing to weigh.
     """
     from matplotlib.lines import Line2D
 
+    cost = costs_of(scores)[name]
     columns = [column for column in scored(scores) if len(_points(scores, column, cost.key)) > 1]
     if not columns:
         return None
@@ -103,14 +141,6 @@ def _against(scores: Scores, cost: Cost) -> "Figure | None":
         ax.set_ylabel(scores.label(column.task))
     legend(figure, scores.variants, lines=False, more=[Line2D([], [], **FRONT, label="Pareto front")])
     return figure
-
-
-def interval_of(scores: Scores, cell: PlanCell, cost: str) -> Interval | None:
-    """Of the cost, where it has one."""
-    if cost != "latency_s":
-        return None
-    found = costs(scores, cell)
-    return Interval(found["latency_low_s"], found["latency_high_s"])
 
 
 def _points(scores: Scores, column: Column, cost: str) -> dict[str, tuple[float, float]]:
@@ -161,6 +191,28 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
 
 
-def _time(seconds: float) -> str:
-    """A tick's round time: ``3 s``, where ``duration`` has ``3.0 s``."""
-    return f"{seconds:.3g} s" if 0.9995 <= seconds < 59.95 else duration(seconds)
+def _width(scores: Scores, column: Column, variant: str, size: float, cost: Cost) -> dict[str, Any]:
+    """The cost's own interval, where it has one."""
+    interval = interval_of(scores, column.cells[variant], cost.key)
+    if interval is None:
+        return {}
+    low, high = live.reach(size, interval)
+    return {
+        "error_x": {
+            "symmetric": False,
+            "array": [high],
+            "arrayminus": [low],
+            "color": live.look_of(scores, variant).colour,
+        }
+    }
+
+
+def _front(scores: Scores, column: Column, sizes: dict[str, float]) -> dict[str, Any]:
+    """The line through the variants that no other beats in both score and cost."""
+    metric, variants = scores.metric(column.task), list(sizes)
+    means = [float(stats.mean(scores.values(column.cells[variant], metric))) for variant in variants]
+    best = front(list(sizes.values()), means, task_of(column.task).metrics[metric].direction)
+    return {
+        "type": "scatter", "mode": "lines", "name": "front", "hoverinfo": "skip", "x": [sizes[variants[i]] for i in best],
+        "y": [live.number(means[i]) for i in best], "line": {"color": "#808080", "width": 1, "dash": "dot"},
+    }  # fmt: skip

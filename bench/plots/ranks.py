@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.plots.registry import plot
 from bench.plots.style import shortened
 from bench.stats import Array, Ranking
 from bench.tables.ranks import ranking_of
@@ -19,8 +20,16 @@ if TYPE_CHECKING:
 LINE, CLIQUE = 0.26, 0.13  # inches
 
 
+@plot(
+    caption="Mean ranks over data sets, the best on the left; variants that a thick line joins cannot be told "
+    "apart (Nemenyi, 0.05; Demšar, 2006).",
+    order=50,
+)
 def critical_difference(scores: Scores) -> "Figure | None":
-    """Mean ranks on one axis, the best on the left; none where Friedman's test cannot be made (``bench.stats.ranking``)."""
+    """Mean ranks of the variants over several data sets, those joined that cannot be told apart (Demšar, 2006).
+
+    The best is on the left; None where Friedman's test cannot be made (``bench.stats.ranking``).
+    """
     from matplotlib.figure import Figure
 
     ranking = ranking_of(scores)

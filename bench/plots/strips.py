@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench import stats
+from bench.plots.registry import plot
 from bench.plots.style import cross, facets, looks, shortened
 from bench.tables.scores import Column, Scores
 
@@ -13,8 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@plot(
+    name="scores",
+    caption="Scores by variant: small dots are single runs, below them the mean and its 95 % interval.",
+    order=20,
+)
 def scores_with_intervals(scores: Scores) -> "Figure | None":
-    """A panel a data/grid column, a line a variant: every single run, the mean, and its 95 % interval."""
+    """Every single run, the mean and its 95 % interval, a line a variant: the comparison at a glance.
+
+    A panel for each data set at each grid point.
+    """
     columns = scored(scores)
     if not columns:
         return None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench import stats
+from bench.plots.registry import plot
 from bench.plots.style import facets, looks
 from bench.suite.plan import PlanCell
 from bench.tables.documented import holds_at
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@plot(
+    name="sweeps",
+    caption="Scores along each axis of the sweep, all else as in the base: small dots are single runs, then the mean and its "
+    "95 % interval; the dashed line is where the document has its optimum.",
+    order=60,
+)
 def sweep_curves(scores: Scores) -> "Figure | None":
-    """A panel for each variant and axis: single runs, means with 95 % intervals; a dashed line at the documented optimum."""
+    """The score along each axis of a sweep: how much a setting matters, and where its best value is.
+
+    A panel for each variant and axis: single runs, means with 95 % intervals; a dashed line at the documented optimum.
+    """
     drawn = [line for line in lines(_cells(scores)) if any(len(_values(scores, cell)) for cell in line.cells)]
     if not drawn:
         return None

@@ -1,7 +1,6 @@
 """``bench profile``: what a suite's networks cost in time, memory and energy, and how far that is from the machine's limit."""
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +11,12 @@ from bench.errors import UserError, nearest
 from bench.profile.measure import Stopping
 from bench.profile.nodes import nodes_of
 from bench.profile.options import Options
-from bench.profile.pieces import Machine, Site, Terms
+from bench.profile.pieces import LocalDevice, Site, Terms
 from bench.profile.session import TRACES, Session
 from bench.profile.usable import usable_threads
 from bench.progress import View
 from bench.runs import Run, RunRecord
-from bench.schedule import Slot, slots
+from bench.schedule import Machine
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.hardware import Hardware
@@ -54,16 +53,12 @@ def profile(
     suite: Suite | Path | str,
     *,
     variants: Iterable[str] = (),
-    device: str = "auto",
-    threads: int = 1,
+    machine: Machine = Machine(),
     options: Options | None = None,
     stopping: Stopping | None = None,
     trace: bool = False,
     largest: bool = False,
     again: bool = False,
-    time_limit: str | float | None = None,
-    memory_limit: str | int | None = None,
-    cluster: str | None = None,
     results: Path | str = "results",
     data: Path | str | None = None,
     plugins: Iterable[Path] = (),
@@ -71,20 +66,22 @@ def profile(
 ) -> Profiled:
     """Measures each network of a suite, or of some ``variants``, under each setting that ``options`` cross.
 
-    What is recorded of this machine is kept, unless ``again``; then its ceilings are measured again too. ``device`` may name
-    several with commas between them. ``trace`` writes torch.profiler's traces, ``largest`` finds the largest batch that fits.
-    ``cluster`` is the address of a Ray cluster, or ``auto``: its nodes measure instead of this machine, what is compared whole
-    on one of them. Raises ``UserError`` for wrong input; a measurement that fails is a record with its reason, and the others
-    go on.
+    What is recorded of this machine is kept, unless ``again``; then its ceilings are measured again too. The ``machine`` may
+    have several devices, and its limits are those of one round; on a cluster the nodes measure, what is compared whole on one
+    of them. ``trace`` writes torch.profiler's traces, ``largest`` finds the largest batch that fits. Raises
+    ``UserError`` for wrong input; a measurement that fails is a record with its reason, and the others go on.
     """
+    for name in ("workers", "gpus_per_run"):
+        if getattr(machine, name) is not None:
+            raise UserError(f"{name}: networks are measured one after the other, each on a whole device; leave it out")
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
     store = Store(job.folder)
     with job.view, store.lock(job.view.message):
         prepare(job.plugins, job.data)
         cells = _cells(job.plan, tuple(variants))
         runs = _runs(job.suite, cells)
-        terms = Terms(job.limits(time_limit, memory_limit), stopping or Stopping(), again)
-        with _sites(job, terms, runs, device, threads, cluster) as (sites, missing):
+        terms = Terms(job.limits(machine), stopping or Stopping(), again)
+        with _sites(job, terms, runs, machine) as (sites, missing):
             session = Session(job, store, cells, runs, missing)
             for site in sites:
                 session.measure(site, options or Options(), trace=trace, largest=largest, again=again)
@@ -119,34 +116,19 @@ def _runs(suite: Suite, cells: Iterable[PlanCell]) -> dict[str, Run]:
 
 @contextlib.contextmanager
 def _sites(
-    job: Job, terms: Terms, runs: Mapping[str, Run], device: str, threads: int, cluster: str | None
+    job: Job, terms: Terms, runs: Mapping[str, Run], machine: Machine
 ) -> Iterator[tuple[Sequence[Site], list[str]]]:
     """Where to measure, and why places that were named are not there. Raises ``UserError``."""
-    if cluster is None:
-        wanted, remarks = usable_threads(threads)
-        places, missing = _places(device, wanted)
+    if machine.cluster is None:
+        _, remarks = usable_threads(machine.threads)
+        places, missing = machine.places()
         for text in (*remarks, *(f"left out: {reason}" for reason in missing)):
             job.view.message(text)
         initialise = partial(prepare, job.plugins, job.data)
-        yield [Machine(slot, initialise, job.folder, terms) for slot in places], missing
+        yield [LocalDevice(slot, initialise, job.folder, terms) for slot in places], missing
         return
-    with nodes_of(cluster, job, terms, runs.values(), device, threads) as nodes:
+    with nodes_of(machine, job, terms, runs.values()) as nodes:
         yield [nodes], []
-
-
-def _places(device: str, threads: int) -> tuple[list[Slot], list[str]]:
-    """A slot on each device, and why others that were named are not there. Raises ``UserError`` where none is."""
-    names, found, missing = re.split(r",(?=[a-z])", device), list[Slot](), list[str]()
-    for name in names:
-        try:
-            found.append(slots(name.strip(), 1, threads)[0])
-        except UserError as error:
-            if len(names) == 1:
-                raise
-            missing.append(str(error))
-    if not found:
-        raise UserError("; ".join(missing))
-    return list(dict.fromkeys(found)), missing
 
 
 __all__ = ["Options", "Profiled", "Stopping", "profile"]

@@ -12,8 +12,8 @@ import psutil
 from bench.environment import environment
 from bench.runs import Run, RunRecord
 from bench.schedule import Limits, Slot, Work
-from bench.schedule.machine import memory_bytes
 from bench.schedule.pool import Worker, ended, wait
+from bench.schedule.resources import memory_bytes
 from bench.schedule.worker import Setup, pack
 
 EXIT_S = 2.0

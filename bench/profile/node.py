@@ -11,9 +11,9 @@ from bench.cluster.cargo import Files, Luggage
 from bench.cluster.shipping import provide
 from bench.cluster.supervisor import nameless_main
 from bench.environment import Environment
-from bench.profile.pieces import Machine, Outcome, Piece, Terms
+from bench.profile.pieces import LocalDevice, Outcome, Piece, Terms
 from bench.profile.usable import usable_threads
-from bench.schedule import slots
+from bench.schedule import Machine
 
 Words = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A data spec, and the data set in words: no profile reads more of it."""
@@ -39,30 +39,30 @@ class Ended:
 class Station:
     """A Ray actor, made with all that its node has: its class is passed to ``ray.remote``."""
 
-    def __init__(self, luggage: Luggage, data: Iterable[Words], terms: Terms, device: str, threads: int) -> None:
-        self.luggage, self.data, self.terms, self.device, self.threads = luggage, data, terms, device, threads
-        self.machine: Machine
+    def __init__(self, luggage: Luggage, data: Iterable[Words], terms: Terms, asked: Machine) -> None:
+        self.luggage, self.data, self.terms, self.asked = luggage, data, terms, asked
+        self.device: LocalDevice
 
     def open(self) -> Opened:
         """Makes ready. Raises ``UserError`` where nothing can be measured here."""
-        threads, remarks = usable_threads(self.threads)
+        threads, remarks = usable_threads(self.asked.threads)
         folder = cargo.own_folder()
         initialise = partial(_initialise, self.luggage.unpacked(prepare, folder), tuple(self.data))
         initialise()
-        slot = slots(self.device, 1, threads)[0]
-        self.machine = Machine(slot, initialise, cargo.written(folder), self.terms)
-        return Opened(self.machine.environment, remarks)
+        (slot, *_), _ = Machine(self.asked.device, threads=threads).places()
+        self.device = LocalDevice(slot, initialise, cargo.written(folder), self.terms)
+        return Opened(self.device.environment, remarks)
 
     def do(self, piece: Piece) -> Iterator[str | Ended]:
         """Does the piece: what it has to say as it goes on, and at last all that came of it, so that none of it comes twice."""
         outcomes = list[Outcome]()
         with nameless_main():
-            for outcome in piece.done(self.machine):
+            for outcome in piece.done(self.device):
                 if isinstance(outcome, str):
                     yield outcome
                 else:
                     outcomes.append(outcome)
-        yield Ended(outcomes, cargo.taken(self.machine.folder))
+        yield Ended(outcomes, cargo.taken(self.device.folder))
 
 
 def _initialise(plugins: Callable[[], None], data: Iterable[Words]) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from bench.profile.node import Ended, Words
 from bench.profile.pieces import Outcome, Piece, Terms
 from bench.profile.post import Loss, Post, Trial, spoken
 from bench.runs import Run
-from bench.schedule import WorkerError, interrupt
+from bench.schedule import Machine, WorkerError, interrupt
 
 OPEN_S = 30.0
 """How long a node may take until it is free and ready, where another is."""
@@ -154,20 +154,21 @@ def kind(where: Environment) -> str:
 
 
 @contextlib.contextmanager
-def nodes_of(address: str, job: Job, terms: Terms, runs: Iterable[Run], device: str, threads: int) -> Iterator[Nodes]:
-    """The nodes that measure for a job, of the cluster at ``host:port`` or of the one that this machine is part of (``auto``).
+def nodes_of(machine: Machine, job: Job, terms: Terms, runs: Iterable[Run]) -> Iterator[Nodes]:
+    """The nodes that measure for a job, of the machine's Ray cluster.
 
     Raises ``UserError`` where it cannot be reached, a node has other versions than this machine, or none has room.
     """
-    with connection(address) as connected:
+    assert machine.cluster is not None, "the machine has a cluster"
+    with connection(machine.cluster) as connected:
         ray, say = connected.ray, once_with_logs(job.view.message, connected.logs)
         found = members(ray, say)
-        room = nodes.room(device, threads, None, found)
+        room = nodes.room(machine, found)
         able = [node for node in found if room.places(node)]
         if not able:
             raise ClusterError(f"no node of the cluster has room for a measurement that asks for {room.request}")
         luggage = Luggage.of(job.plugins, job.data)
-        arguments = (luggage, _in_words(runs), terms, "cpu" if room.gpus is None else "cuda", threads)
+        arguments = (luggage, _in_words(runs), terms, replace(machine, device="cpu" if room.gpus is None else "cuda"))
         with contextlib.closing(Nodes(ray, lambda node: Post(ray, node, arguments), job.folder, say)) as made:
             made.open(able)
             yield made

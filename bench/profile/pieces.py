@@ -44,7 +44,7 @@ class Terms:
 class Piece(Protocol):
     """What is done whole on one machine."""
 
-    def done(self, on: "Machine") -> Iterator[Outcome]:
+    def done(self, on: "LocalDevice") -> Iterator[Outcome]:
         """What comes of it there, as it comes."""
 
     def lost(self, why: str, where: Environment) -> Iterator[Outcome]:
@@ -63,7 +63,7 @@ class Site(Protocol):
 
 
 @dataclass
-class Machine:
+class LocalDevice:
     """A device of the machine that this process runs on: pieces are done one after the other."""
 
     slot: Slot
@@ -107,7 +107,7 @@ class Group:
     wanted: tuple[Wanted, ...]
     """Their traces are below the machine's folder."""
 
-    def done(self, on: Machine) -> Iterator[Outcome]:
+    def done(self, on: LocalDevice) -> Iterator[Outcome]:
         """The record of each, beside the machine's ceilings."""
         roofs = yield from on.ceilings(self.wanted[0].run)
         started = time.monotonic()
@@ -130,7 +130,7 @@ class Largest:
     setting: Setting
     title: str
 
-    def done(self, on: Machine) -> Iterator[Outcome]:
+    def done(self, on: LocalDevice) -> Iterator[Outcome]:
         """The answer, after a word on what is searched for."""
         yield f"largest batch: {self.title}"
         found = largest_batch(self.run, self.setting, on.slot, on.terms.limits, on.initialise)

@@ -22,7 +22,7 @@ from bench.profile.tables import (
     troubles,
 )
 from bench.profile.trace import command
-from bench.report import leave
+from bench.report import Say, leave
 from bench.report import report as write_report
 from bench.report.html import Section, legend, table
 from bench.runs import RunRecord
@@ -45,13 +45,16 @@ CAPTIONS = {
 }
 
 
-def report(profiled: Profiled) -> None:
-    """Writes tables/profile.csv and plots/, and report.html with both the suite's part and the profiles'."""
+def report(profiled: Profiled, say: Say = lambda _: None) -> None:
+    """Writes tables/profile.csv and plots/, and report.html with both the suite's part and the profiles'.
+
+    ``say`` is told what could not be drawn.
+    """
     write_if_changed(
         profiled.folder / "tables" / "profile.csv", frame(profiled).to_csv(index=False, lineterminator="\n")
     )
     leave(_section(profiled), figures(profiled), CAPTIONS, profiled.folder)
-    write_report(profiled.plan, profiled.trained, profiled.folder)
+    write_report(profiled.plan, profiled.trained, profiled.folder, say=say)
 
 
 def figures(profiled: Profiled) -> dict[str, dict[str, bytes]]:

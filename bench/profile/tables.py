@@ -1,7 +1,9 @@
-"""A suite's profiles as tables: for the terminal, for report.html, as CSV and JSON."""
+"""A suite's profiles as tables: for the terminal, for report.html, and for any table format."""
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.profile import Profiled
@@ -9,6 +11,7 @@ from bench.profile.comparisons import crossover_table, documented_table
 from bench.profile.options import describe, label
 from bench.profile.trace import command
 from bench.runs import RunRecord
+from bench.tables.formats import Document
 from bench.tables.layout import Entry, Table, entries
 from bench.text import count, duration, memory
 
@@ -154,6 +157,24 @@ def as_json(profiled: Profiled) -> list[dict[str, Any]]:
         }
         for record in profiled.records
     ]  # fmt: skip
+
+
+def document(profiled: Profiled) -> Document:
+    """The measurements in every form: what each costs, what documents say of it, where one overtakes another."""
+
+    def tables() -> list[Table]:
+        titled = {"": costs_table(profiled), "Documented figures": documented_table(profiled),
+                  "Who is faster from where on": crossover_table(profiled)}  # fmt: skip
+        return [replace(table, title=title) for title, table in titled.items() if table]
+
+    return Document(
+        title=f"{profiled.plan.name}. Time, memory and energy.",
+        legend=LEGEND,
+        tables=tables,
+        rows=lambda: frame(profiled),
+        values=lambda: as_json(profiled),
+        screen=partial(show, profiled),
+    )
 
 
 NESTED = ("step_s", "phases", "memory", "energy", "achieved", "ceilings", "largest_batch")

@@ -2,7 +2,7 @@
 
 import os
 
-from bench.schedule.machine import cores
+from bench.schedule.resources import cores
 
 BUSY = 0.5
 """The load for each core from which on a machine is called busy."""

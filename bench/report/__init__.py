@@ -4,16 +4,17 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from bench import plugins
 from bench.environment import code_version
 from bench.errors import UserError
-from bench.plots import draw
+from bench.plots.drawn import draw, reason
 from bench.plots.kept import files as files_of_examples
 from bench.report.html import Section, figure
 from bench.report.html import page as html_page
@@ -21,31 +22,42 @@ from bench.report.page import readme
 from bench.runs import RunRecord
 from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
-from bench.tables import LEGEND, Table, comparison_tables, latex, sentences
+from bench.tables import comparison, comparison_tables, sentences
 from bench.tables.choice import AGGREGATES, Choice
+from bench.tables.formats import TABLE_FORMATS, csv, written
 from bench.tables.frames import runs_frame, scores_frame
 from bench.tables.parquet import parquet
 from bench.tables.scores import DEFAULT, Scores
 from bench.text import markdown
 
 SECTIONS, PLOTS = "sections", "plots"
+LINKED = ("tables/comparison.md", "tables/comparison.tex")
+"""Of the comparison: what the text of README.md has, and what it names."""
+
+Say = Callable[[str], None]
 
 
-def report(plan: Plan, records: Iterable[RunRecord], folder: Path, choice: Choice = DEFAULT) -> None:
+def report(
+    plan: Plan,
+    records: Iterable[RunRecord],
+    folder: Path,
+    choice: Choice = DEFAULT,
+    say: Say = lambda _: None,
+) -> None:
     """Writes README.md, report.html, runs.parquet, tables/ and plots/ under ``folder``, each file only where it changes.
 
     Of any other choice than the default all of it again, under ``choices/<metric>-<aggregate>-<split>/``: neither replaces the
     other. Sections that other commands left there (``leave``) are part of report.html, and profiles that are recorded there give
-    costs to the scores. Nothing is done for equal input. Safe at
-    any time, on any part of the records. Raises ``StoreError`` where a file cannot be written, ``UserError`` where no run has
-    what is chosen.
+    costs to the scores. A plot or a table format that raises is left out: the report and ``say`` name it with the reason.
+    Nothing is done for equal input. Safe at any time, on any part of the records. Raises ``StoreError`` where a file cannot be
+    written, ``UserError`` where no run has what is chosen.
     """
     records = [*records, *_others(plan, folder)]
-    _make(Scores(plan, records), _left(folder), folder / "predictions", folder)
+    _make(Scores(plan, records), _left(folder), folder / "predictions", folder, say)
     chosen = Scores(plan, records, choice)
     if chosen.place:
         _check(chosen)
-        _make(chosen, [], None, folder / chosen.place)
+        _make(chosen, [], None, folder / chosen.place, say)
 
 
 def _check(scores: Scores) -> None:
@@ -59,17 +71,21 @@ def _check(scores: Scores) -> None:
         )
 
 
-def _make(scores: Scores, more: Sequence[Section], predictions: Path | None, folder: Path) -> None:
+def _make(scores: Scores, more: Sequence[Section], predictions: Path | None, folder: Path, say: Say) -> None:
     made_from, stamp = _digest(scores, more, predictions), folder / ".report.json"
     before = _made(stamp)
     if before.get("made_from") == made_from and all((folder / name).is_file() for name in before["files"]):
-        return
-    files = dict(_files(scores, more, predictions))
-    for name, content in files.items():
-        write_if_changed(folder / name, content)
-    for name in set(before.get("files", ())) - files.keys():  # a figure that now has nothing to show
-        (folder / name).unlink(missing_ok=True)
-    write_if_changed(stamp, json.dumps({"made_from": made_from, "files": sorted(files)}, indent=1) + "\n")
+        left_out = before["left_out"]
+    else:
+        files, left_out = _files(scores, more, predictions)
+        for name, content in files.items():
+            write_if_changed(folder / name, content)
+        for name in set(before.get("files", ())) - files.keys():  # a figure that now has nothing to show
+            (folder / name).unlink(missing_ok=True)
+        made = {"made_from": made_from, "files": sorted(files), "left_out": left_out}
+        write_if_changed(stamp, json.dumps(made, indent=1) + "\n")
+    for line in left_out:
+        say(line)
 
 
 def leave(
@@ -123,6 +139,7 @@ def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -
     """The sha-256 of all that the report depends on."""
     versions = " ".join([code_version(), *map(metadata.version, ("matplotlib", "pandas", "pyarrow"))])
     digest = hashlib.sha256(f"{versions}\n{scores.place}\n{scores.plan.model_dump_json()}\n".encode())
+    digest.update(json.dumps(plugins.hashes(), sort_keys=True).encode())  # plots and table formats of their own
     for record in (*scores.records.values(), *scores.others):
         digest.update(record.model_dump_json().encode() + b"\n")
     for section in more:
@@ -133,31 +150,49 @@ def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -
 
 
 def _made(stamp: Path) -> dict[str, Any]:
-    """What the report was made from when it was made last, and its files; {} where there is no stamp, or not one of ours."""
+    """What the report was made from when it was made last, its files and what it lacks; {} without a stamp of ours."""
     try:
         made = json.loads(stamp.read_text("utf-8"))
         inside = all(not {"..", ""} & set(name.split("/")) for name in made["files"])  # "" begins an absolute path
-        return {"made_from": made["made_from"], "files": made["files"]} if inside else {}
+        return {name: made[name] for name in ("made_from", "files", "left_out")} if inside else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _tables(scores: Scores, tables: Sequence[Table]) -> Iterator[tuple[str, str | bytes]]:
-    runs = runs_frame(scores.plan, scores.records.values())
-    yield "tables/comparison.md", "\n\n".join([*(table.markdown() for table in tables), LEGEND]) + "\n"
-    yield "tables/comparison.tex", latex.document(tables, f"{scores.plan.name}. {sentences.shown(scores)}", LEGEND)
-    yield "tables/scores.csv", scores_frame(scores).to_csv(index=False, lineterminator="\n")
-    yield "tables/runs.csv", runs.to_csv(index=False, lineterminator="\n")
-    yield "runs.parquet", parquet(runs)
-
-
-def _files(scores: Scores, more: Sequence[Section], predictions: Path | None) -> Iterator[tuple[str, str | bytes]]:
-    """Each file's path under the folder, and its content; the README last."""
-    tables, figures = comparison_tables(scores), draw(scores, predictions)
+def _files(
+    scores: Scores, more: Sequence[Section], predictions: Path | None
+) -> tuple[dict[str, str | bytes], list[str]]:
+    """Each file's path under the folder and its content, README.md last; and a line for each plot and format that raised."""
+    files, left_out = dict[str, str | bytes](), list[str]()
     if scores.is_trained:
-        yield from _tables(scores, tables)
-    for name, kinds in figures.items():
-        for kind, content in kinds.items():
-            yield f"{PLOTS}/{name}.{kind}", content
-    yield "report.html", html_page(scores, tables, figures, more)
-    yield "README.md", readme(scores, tables, list(figures), more)
+        left_out += _add_tables(scores, files)
+    drawn = draw(scores, predictions)
+    left_out += [f"not drawn: {name} ({why})" for name, why in drawn.left_out.items()]
+    for name, picture in drawn.pictures.items():
+        files |= {f"{PLOTS}/{name}.{kind}": content for kind, content in picture.files.items()}
+    tables, notes = comparison_tables(scores), [*sentences.mixtures(scores), *left_out]
+    added = sorted(name for name in files if name.startswith("tables/comparison.") and name not in LINKED)
+    files["report.html"] = html_page(scores, tables, drawn, more, notes)
+    files["README.md"] = readme(scores, tables, drawn.pictures, more, notes, added)
+    return files, left_out
+
+
+def _add_tables(scores: Scores, files: dict[str, str | bytes]) -> Iterator[str]:
+    """Adds the comparison in every format of tables, and scores and runs as rows; a line for each format that raised."""
+    runs = runs_frame(scores.plan, scores.records.values())
+    files["tables/scores.csv"], files["tables/runs.csv"], files["runs.parquet"] = (
+        csv(scores_frame(scores)),
+        csv(runs),
+        parquet(runs),
+    )
+    for name, entry in TABLE_FORMATS.items():
+        path = f"tables/comparison.{entry.about['suffix']}"
+        if entry.about["of"] != "tables" or not entry.about["suffix"]:
+            continue
+        if path in files:
+            yield f"not written: {path} ({name}: another table format has this suffix)"
+            continue
+        try:
+            files[path] = written(comparison(scores), name)
+        except Exception as error:  # a plug-in is anybody's code
+            yield f"not written: {path} ({reason(error, entry.build)})"

@@ -5,7 +5,7 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from urllib.parse import quote
@@ -13,9 +13,9 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
+from bench.plots.drawn import Drawn, Picture
+from bench.plots.live import View
 from bench.plots.style import DPI
-from bench.report.captions import captions
-from bench.report.interactive import SAID, View, interactive
 from bench.suite.plan import Layer, PlanCell
 from bench.tables import LEGEND, Entry, Table, sentences
 from bench.tables.conclusion import conclusion
@@ -40,16 +40,17 @@ class Section:
 
 
 def page(
-    scores: Scores, tables: Sequence[Table], figures: Mapping[str, Mapping[str, bytes]], more: Iterable[Section] = ()
+    scores: Scores, tables: Sequence[Table], drawn: Drawn, more: Iterable[Section] = (), notes: Iterable[str] = ()
 ) -> str:
-    """The whole page. ``figures``: name → ``svg`` and ``png`` → the file's bytes.
+    """The whole page.
 
-    ``more``: sections that other commands left; where nothing is trained they are all that is shown of results.
+    ``more``: sections that other commands left; where nothing is trained they are all that is shown of results. ``notes``: what
+    a reader has to know before all else.
     """
     more = list(more)
-    views = {name: found for name, found in interactive(scores).items() if name in figures}
+    views = {name: picture.views for name, picture in drawn.pictures.items() if picture.views}
     sections = [
-        *(_results(scores, tables, figures, views) if scores.is_trained else []),
+        *(_results(scores, tables, drawn.pictures) if scores.is_trained else []),
         *more,
         *([Section("Networks", networks)] if (networks := _networks(scores)) else []),
         Section("How it was made", _made(scores)),
@@ -62,7 +63,7 @@ def page(
         conclusion=_marked(conclusion(scores)),
         progress=sentences.progress(scores),
         shown=sentences.shown(scores),
-        mixtures=sentences.mixtures(scores),
+        notes=list(notes),
         sections=[section for section in sections if section.html],
         style=Markup((folder / "style.css").read_text("utf-8")),
         plots=_data(views) if views else "",
@@ -71,15 +72,13 @@ def page(
     )
 
 
-def _results(
-    scores: Scores, tables: Sequence[Table], figures: Mapping[str, Mapping[str, bytes]], views: Collection[str]
-) -> Iterator[Section]:
+def _results(scores: Scores, tables: Sequence[Table], pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """What the runs of the plan have shown."""
     yield Section("What can be said", _said(scores))
     yield Section("Results", Markup().join([*map(table, tables), legend(LEGEND)]))
     yield from map(_part, parts(scores))
     yield Section("Failed runs", _failures(scores))
-    yield Section("Plots", _plots(figures, views))
+    yield Section("Plots", _plots(pictures))
 
 
 def _part(part: Part) -> Section:
@@ -111,17 +110,18 @@ def legend(text: str) -> Markup:
     return Markup("<p class='legend'>{}</p>").format(text)
 
 
-def figure(kinds: Mapping[str, bytes], caption: str, live: str = "") -> Markup:
+def figure(kinds: Mapping[str, bytes], caption: str, live: str = "", live_caption: str = "") -> Markup:
     """A plot, as part of the page, and what it shows: its ``svg`` or its ``png``, whichever is shorter, so that many fit.
 
-    ``live``: the name of the plot that stands for it where scripts run; on paper a picture of fewer colours does.
+    ``live``: the name of the plot that stands for it where scripts run, under ``live_caption``; on paper a picture of fewer
+    colours does.
     A repository may hold drawings alone.
     """
     drawn = f"data:image/svg+xml,{quote(kinds['svg'], safe=UNQUOTED)}"
     png = kinds.get("png")
     painted = drawn if png is None else _painted(_of_few_colours(png) if live else png)
     attribute = Markup(" data-plot='{}'").format(live) if live else Markup()
-    told = Markup("<figcaption class='live'>{}</figcaption>").format(SAID[live]) if live else Markup()
+    told = Markup("<figcaption class='live'>{}</figcaption>").format(live_caption) if live else Markup()
     width = Markup(" width='{}'").format(_width(png)) if png and len(painted) < len(drawn) else Markup()
     return Markup("<figure{2}><img alt='{0}' src='{1}'{4}><figcaption>{0}</figcaption>{3}</figure>").format(
         caption, min(drawn, painted, key=len), attribute, told, width
@@ -148,9 +148,10 @@ def _of_few_colours(png: bytes) -> bytes:
     return out.getvalue()
 
 
-def _plots(figures: Mapping[str, Mapping[str, bytes]], live: Collection[str]) -> Markup:
+def _plots(pictures: Mapping[str, Picture]) -> Markup:
     return Markup().join(
-        figure(figures[name], caption, name if name in live else "") for name, caption in captions(figures).items()
+        figure(picture.files, picture.caption, name if picture.views else "", picture.live_caption)
+        for name, picture in pictures.items()
     )
 
 

@@ -1,11 +1,11 @@
 """The text of a suite's README.md, from its scores."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import jinja2
 
-from bench.report.captions import captions
+from bench.plots.drawn import Picture
 from bench.report.html import Section
 from bench.tables import LEGEND, Table, sentences
 from bench.tables.conclusion import conclusion
@@ -37,9 +37,9 @@ TEMPLATE = """\
 {% endfor %}
 {{ progress }}.{% if shown %} {{ shown }}{% endif %}
 
-{% for mixture in mixtures %}
+{% for note in notes %}
 
-> **Note:** {{ mixture }}
+> **Note:** {{ note }}
 {% endfor %}
 {% if trained %}
 
@@ -56,7 +56,8 @@ The suite has no runs.
 
 The same numbers, and every other metric: [tables/scores.csv](tables/scores.csv); one row a run:
 [tables/runs.csv](tables/runs.csv), and with every setting as a column of its type [runs.parquet](runs.parquet). For a paper:
-[tables/comparison.tex](tables/comparison.tex).
+[tables/comparison.tex](tables/comparison.tex).{% for file in files %} [{{ file }}]({{ file }}).{% endfor %}
+
 {% for part in parts %}
 
 ## {{ part.title }}
@@ -92,11 +93,11 @@ Of variants, nothing: the suite compares none.
 {% if plots %}
 
 ## Plots
-{% for plot, caption in plots.items() %}
+{% for plot, picture in plots.items() %}
 
-![{{ caption }}](plots/{{ plot }}.svg)
+![{{ picture.caption }}](plots/{{ plot }}.svg)
 
-{{ caption }}
+{{ picture.caption }}
 {% endfor %}
 {% endif %}
 {% endif %}
@@ -125,10 +126,18 @@ class Markdown(str):
     """Text that is Markdown already; all other text is escaped as it enters the template."""
 
 
-def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: Sequence[Section] = ()) -> str:
-    """README.md with the tables, the plots of these names, and ``more`` sections that other commands left.
+def readme(
+    scores: Scores,
+    tables: Sequence[Table],
+    pictures: Mapping[str, Picture],
+    more: Sequence[Section] = (),
+    notes: Iterable[str] = (),
+    files: Iterable[str] = (),
+) -> str:
+    """README.md with the tables, the plots, and ``more`` sections that other commands left.
 
-    Where nothing is trained they are all that is shown of results.
+    Where nothing is trained they are all that is shown of results. ``notes``: what a reader has to know before all else;
+    ``files``: those of the table formats that plug-ins add.
     """
     environment = jinja2.Environment(
         finalize=lambda value: value if isinstance(value, Markdown) else markdown(str(value)),
@@ -141,14 +150,15 @@ def readme(scores: Scores, tables: Sequence[Table], plots: Sequence[str], more: 
         conclusion=Markdown(conclusion(scores)),
         progress=sentences.progress(scores),
         shown=sentences.shown(scores),
-        mixtures=sentences.mixtures(scores),
+        notes=list(notes),
         tables=[Markdown(table.markdown()) for table in tables],
         legend=LEGEND,
         parts=parts(scores),
         markdown=lambda table: Markdown(table.markdown()),
         said={column: list(map(Markdown, told)) for column, told in sentences.sentences(scores).items()},
         failures=_failures(scores),
-        plots={Markdown(name): caption for name, caption in captions(plots).items()},
+        plots={Markdown(name): picture for name, picture in pictures.items()},
+        files=[Markdown(file) for file in files],
         trained=scores.is_trained,
         more=[section for section in more if section.markdown],
         verbatim=Markdown,

@@ -4,7 +4,6 @@ import contextlib
 import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,24 +11,14 @@ from bench.environment import Environment
 from bench.environment import environment as environment_here
 from bench.runs import Run, RunRecord
 from bench.schedule import interrupt
-from bench.schedule.machine import Slot, slots
+from bench.schedule.machine import Limits, Machine, Slot
 from bench.schedule.pool import OnProgress, Worker, WorkerError, ended, wait
 from bench.schedule.worker import Setup, Work, pack
 
-__all__ = ["Limits", "Slot", "Source", "Work", "WorkerError", "execute", "slots"]
+__all__ = ["Limits", "Machine", "Slot", "Source", "Work", "WorkerError", "execute"]
 
 EXIT_S = 2.0
 """How long workers may take to end by themselves when all is done."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one run may take. ``memory_bytes`` of None: an equal part of what there is, for each worker that shares it."""
-
-    time_s: float | None = None
-    memory_bytes: int | None = None
-
-
 NO_LIMITS = Limits()
 
 

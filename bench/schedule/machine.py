@@ -1,18 +1,23 @@
-"""The machine as this process may use it (its cores, memory and CUDA devices), and the slots that runs are given there."""
+"""What runs execute on, as one frozen value: device, workers, threads, cluster, limits; and the slots that it has for them."""
 
-import os
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from typing import Any, Self
 
-import psutil
+from bench.errors import UserError, nearest, show
+from bench.schedule.resources import cores, cuda_devices
+from bench.suite.quantities import seconds, size_bytes
 
-from bench.errors import UserError
-
-CGROUPS = Path("/sys/fs/cgroup")
-MEMBERSHIP = Path("/proc/self/cgroup")
+KINDS = ("cpu", "cuda")
+"""The kinds of device that are supported; to torch AMD's GPUs are ``cuda`` too."""
+REFUSED = {
+    "mps": "mps is not supported: torch has no float64 there, and time and memory are measured on cpu and cuda alone; "
+    "use cpu",
+    "gpu": "GPUs are called cuda; use cuda, or cuda:0 for the first",
+}
+"""What else people call a device, and what is said to them."""
 
 
 @dataclass(frozen=True)
@@ -24,78 +29,149 @@ class Slot:
     threads: int = 1
 
 
-def slots(device: str, workers: int | None = None, threads: int = 1) -> list[Slot]:
-    """The slots for ``auto`` (every CUDA device, else the CPU), ``cpu``, ``cuda``, or ``cuda:0,1``.
+def _quantity(option: str, read: Callable[[Any], Any], value: Any) -> Any:
+    """What ``read`` makes of the value; None of None. Raises ``UserError``, which names the option."""
+    try:
+        return None if value is None else read(value)
+    except ValueError as error:
+        raise UserError(f"{option}: {error}") from error
 
-    ``workers`` is how many (default: one a CUDA device, or as many as the usable cores have room for at ``threads`` each);
-    they are spread evenly over the devices. Raises ``UserError`` where the device does not exist.
+
+_time_s = partial(_quantity, "--time-limit", seconds)
+_memory_bytes = partial(_quantity, "--memory-limit", size_bytes)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take. ``memory_bytes`` of None: an equal part of what there is, for each worker that shares it.
+
+    Raises ``UserError`` for what is no time or no size.
     """
-    if workers is not None and workers < 1:
-        raise UserError(f"workers must be at least 1, got {workers}")
-    if threads < 1:
-        raise UserError(f"threads must be at least 1, got {threads}")
-    devices = _devices(device)
-    default = max(1, cores() // threads) if devices == ["cpu"] else len(devices)
-    places = [divmod(k, len(devices)) for k in range(workers or default)]
-    return [Slot(f"{devices[i]}#{turn + 1}", devices[i], threads) for turn, i in places]
+
+    time_s: float | None = None
+    memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        _time_s(self.time_s)
+        _memory_bytes(self.memory_bytes)
+
+    @classmethod
+    def of(cls, time: str | float | None, memory: str | int | None) -> Self:
+        """As people write them, such as ``"10m"`` and ``"4GB"``. Raises ``UserError``."""
+        return cls(_time_s(time), _memory_bytes(memory))
+
+    def over(self, other: "Limits") -> "Limits":
+        """These, and those of ``other`` where these are not given."""
+        time_s = other.time_s if self.time_s is None else self.time_s
+        return Limits(time_s, other.memory_bytes if self.memory_bytes is None else self.memory_bytes)
 
 
-def _devices(device: str) -> list[str]:
-    """The devices that a name stands for."""
-    if device == "cpu":
+@dataclass(frozen=True)
+class Machine:
+    """What runs execute on, and what each may take there. Raises ``UserError`` for what cannot be; it needs no torch.
+
+    Whether a CUDA device exists is known only where slots are asked for.
+    """
+
+    device: str = "auto"
+    """``auto`` (every CUDA device, else the CPU), ``cpu``, ``cuda``, or ``cuda:0,1``. To measure on several: ``cpu,cuda:0``."""
+    workers: int | None = None
+    """Runs at a time. None: one a CUDA device, or as many as the cores have room for; on a cluster all that it has room for."""
+    threads: int = 1
+    """CPU threads of one run; recorded, since they change bits."""
+    cluster: str | None = None
+    """The address of a Ray cluster, or ``auto`` for the one that this machine is part of; None: this machine alone."""
+    gpus_per_run: float | None = None
+    """On a cluster: the share of a GPU that one run has. None: one GPU."""
+    limits: Limits = Limits()
+    """In the place of the suite's, where given."""
+
+    def __post_init__(self) -> None:
+        for name in self._names:
+            _check_device(name)
+        for option, count in (("--threads", self.threads), ("--workers", 1 if self.workers is None else self.workers)):
+            _check_count(option, count, here=self.cluster is None)
+        if self.cluster is not None:
+            self._check_on_a_cluster()
+        elif self.gpus_per_run is not None:
+            raise UserError(
+                "--gpus-per-run needs --cluster; on one machine --workers says how many runs share its GPUs"
+            )
+
+    def slots(self) -> list[Slot]:
+        """The slots that runs of a suite share on this machine, spread evenly over the devices, all of one kind.
+
+        Raises ``UserError`` where the device does not exist.
+        """
+        if len(self._names) > 1:
+            raise UserError(
+                f"--device: the runs of a suite go to one kind of device, got {self.device!r}; bench profile takes several"
+            )
+        devices = _existing(self.device)
+        default = max(1, cores() // self.threads) if devices == ["cpu"] else len(devices)
+        places = [divmod(k, len(devices)) for k in range(self.workers or default)]
+        return [Slot(f"{devices[i]}#{turn + 1}", devices[i], self.threads) for turn, i in places]
+
+    def places(self) -> tuple[list[Slot], list[str]]:
+        """For measurements: one slot for each name in ``device``, on the first of its devices; and why others are not there.
+
+        Raises ``UserError`` where none is.
+        """
+        found, missing = dict[Slot, None](), list[str]()
+        for name in self._names:
+            try:
+                device = _existing(name)[0]
+                found[Slot(f"{device}#1", device, self.threads)] = None
+            except UserError as error:
+                missing.append(str(error))
+        if not found:
+            raise UserError("; ".join(missing))
+        return list(found), missing
+
+    @property
+    def _names(self) -> list[str]:
+        return re.split(r",\s*(?=[a-z])", self.device)
+
+    def _check_on_a_cluster(self) -> None:
+        if self.device not in ("auto", *KINDS):
+            raise UserError(
+                f"--device: on a cluster Ray says which GPU a run has; expected auto, cpu or cuda, got {self.device!r}"
+            )
+        if self.gpus_per_run is not None and not 0 < self.gpus_per_run <= 1:
+            raise UserError(
+                f"--gpus-per-run: expected one GPU or a share of it, such as 0.25, got {self.gpus_per_run:g}"
+            )
+        if self.device == "cpu" and self.gpus_per_run is not None:
+            raise UserError("--gpus-per-run asks for GPUs and --device cpu for none; leave one of them out")
+
+
+def _check_device(name: str) -> None:
+    kind = name.partition(":")[0]
+    if kind in REFUSED:
+        raise UserError(f"--device: {REFUSED[kind]}")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+(,\d+)*)?", name):
+        hint = nearest(kind, ("auto", *KINDS))
+        raise UserError(
+            f"--device: expected auto, cpu, cuda, or cuda with numbers such as cuda:0,1, got {name!r}{hint}"
+        )
+
+
+def _check_count(option: str, value: Any, *, here: bool) -> None:
+    """Whether it is a count, and ``here`` (on a cluster that is each node's matter) no more than there are cores."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"{option}: expected a whole number from 1, got {show(value)}")
+    if here and value > 1 and value > (most := cores()):
+        raise UserError(f"{option}: expected at most {most}, the cores of this machine, got {value}")
+
+
+def _existing(name: str) -> list[str]:
+    """The devices that a name stands for here. Raises ``UserError`` where one does not exist."""
+    there = 0 if name == "cpu" else cuda_devices()
+    if name == "cpu" or (name == "auto" and not there):
         return ["cpu"]
-    match = re.fullmatch(r"auto|cuda(?::(\d+(?:,\d+)*))?", device)
-    if not match:
-        raise UserError(f"{device!r} is not a device; expected auto, cpu, cuda, or cuda with numbers such as cuda:0,1")
-    there = cuda_devices()
-    if device == "auto" and not there:
-        return ["cpu"]
-    wanted = [int(number) for number in match[1].split(",")] if match[1] else range(there)
+    numbers = name.partition(":")[2]
+    wanted = [int(number) for number in numbers.split(",")] if numbers else range(there)
     if not there or max(wanted) >= there:
         names = ", ".join(["cpu", *(f"cuda:{k}" for k in range(there))])
-        raise UserError(f"there is no device {device!r} for torch on this machine; there are {names}")
+        raise UserError(f"there is no device {name!r} for torch on this machine; there are {names}")
     return [f"cuda:{number}" for number in dict.fromkeys(wanted)]
-
-
-def cuda_devices() -> int:
-    """How many CUDA devices torch can use here."""
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def cores() -> int:
-    """How many CPU cores this process may use: by its affinity and by its control group's quota."""
-    count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    quotas = [file.read_text().split() for file in _control("", "cpu.max")]
-    for file in _control("cpu", "cpu.cfs_quota_us"):
-        quotas.append([file.read_text(), file.with_name("cpu.cfs_period_us").read_text()])
-    allowed = [int(quota) // int(period) for quota, period in quotas if quota != "max" and int(quota) > 0]
-    return max(1, min([count, *allowed]))
-
-
-def memory_bytes() -> int:
-    """How much memory this process may use: the machine's, or less where its control group has a limit."""
-    files = [*_control("", "memory.max"), *_control("memory", "memory.limit_in_bytes")]
-    limits = [file.read_text().strip() for file in files]
-    return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit != "max")])
-
-
-def _control(controller: str, name: str) -> Iterator[Path]:
-    """The files of that name in this process's control group and those around it; no ``controller`` is version 2.
-
-    In a container the group's path may be one that only the host sees; its own group is then at the root.
-    """
-    if not MEMBERSHIP.is_file():
-        return
-    root = CGROUPS / controller
-    for line in MEMBERSHIP.read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controller not in controllers.split(","):
-            continue
-        group = root / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if (folder / name).is_file():
-                yield folder / name
-            if folder == root:
-                break

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from bench.schedule.machine import memory_bytes
+from bench.schedule.resources import memory_bytes
 
 WORDS = ("out of memory", "not enough memory", "allocate memory", "bad_alloc", "ALLOC_FAILED")
 

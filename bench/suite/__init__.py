@@ -12,7 +12,7 @@ from bench.errors import show
 from bench.runs import Model, Run, Seed
 from bench.suite.explain import checked
 from bench.suite.hardware import Hardware
-from bench.suite.plan import Claim, Layer, Name, Plan, PlanCell, PlotName
+from bench.suite.plan import Claim, Layer, Name, Plan, PlanCell, PlotSpec
 from bench.suite.problems import Problems
 from bench.suite.settings import Limits, Match, Seeds, is_folder_name
 from bench.suite.source import FilePath, Source, from_value, read
@@ -116,8 +116,8 @@ class Suite(Model):
     """What documents state of the scores; each gets a verdict in the report."""
     hardware: tuple[Hardware, ...] = ()
     """Documented times and memory, for ``bench profile``."""
-    plots: tuple[PlotName, ...] | None = None
-    """The figures of the report, in this order; by default all that have something to say."""
+    plots: tuple[PlotSpec, ...] | None = None
+    """The plots of the report, in this order; by default all that apply."""
     tune: Tune | None = None
     """A search for hyper-parameters, for bench tune."""
 

@@ -113,6 +113,11 @@ def _step(here: Any, step: str, path: Path) -> str | int:
     place = ".".join(map(str, path))
     if not isinstance(here, list):
         raise ChangeError(f"{place!r} is {show(here)}, which has no {step!r}")
+    if path == ("recipe", "augment") and not step.isdecimal():
+        raise ChangeError(
+            f"'recipe.augment' is a list: write 'recipe.augment: [{{name: {step}, …}}]', "
+            "or let 'bench upgrade FILE' rewrite the file"
+        )
     if not step.isdecimal() or int(step) >= len(here):
         raise ChangeError(f"{place!r} is a list of {len(here)} items, counted from 0, and has no {step!r}")
     return int(step)

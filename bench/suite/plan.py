@@ -15,12 +15,8 @@ def _name(value: Any) -> Any:
 Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": ["string", "number"]})]
 """The name of a variant: a string, also where YAML reads a number."""
 
-PlotName = Literal[
-    "ladder", "scores", "learning_curves", "score_against_parameters", "score_against_macs", "score_against_latency",
-    "score_against_time", "score_against_memory", "score_against_energy",
-    "critical_difference", "sweeps", "confusion", "coordinates", "examples",
-]  # fmt: skip
-"""A figure of the report, by its name; ``bench.plots`` draws them."""
+PlotSpec = str | dict[str, Any]
+"""A plot of the report, NAME or ``{name: NAME, option: value}``; ``bench.plots`` has them."""
 
 
 class Claim(Model):
@@ -156,8 +152,8 @@ class Plan(Model):
     networks: dict[str, tuple[Layer, ...]] = Field({})
     """The networks of the cells, each once, layer by layer in the order in which they finish."""
     claims: tuple[Claim, ...] = ()
-    plots: tuple[PlotName, ...] | None = None
-    """The figures that are wanted; None: those that have something to say."""
+    plots: tuple[PlotSpec, ...] | None = None
+    """The plots that are wanted, in this order; None: all that apply."""
     searched: bool = False
     """Whether the suite asks for a search, whose runs are recorded beside the plan's."""
     source: str

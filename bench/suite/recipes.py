@@ -1,6 +1,6 @@
 """A recipe as it is written in a suite: what it names looked up, and what was written otherwise in earlier versions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bench.errors import show
@@ -64,6 +64,9 @@ def _resolved_loss(loss: Any, problems: list[Problem]) -> Any:
         if not isinstance(term, Mapping):
             problems.append(Problem(("loss", name), f"expected a weight or {{weight, options}}, got {show(term)}"))
             continue
+        if name not in LOSSES:  # which the task says, with the losses that it has
+            resolved[name] = term
+            continue
         options = {key: value for key, value in term.items() if key != "weight"}
         spec = _resolved(LOSSES, {"name": name, **options}, ("loss", name), problems)
         resolved[name] = {"weight": term["weight"], **{key: value for key, value in spec.items() if key != "name"}}
@@ -75,7 +78,7 @@ def _earlier_spellings(written: Mapping[str, Any]) -> Iterator[Problem]:
     for spec in ("optimizer", "schedule"):
         moved = {key: MOVED[key][1] for key in written if key in MOVED and MOVED[key][0] == spec}
         if moved:
-            name = written.get(spec, DEFAULT_OF[spec])
+            name = _with_options(spec, written.get(spec, DEFAULT_OF[spec]), moved.values())
             options = "".join(f", {option}: {show(written[key])}" for key, option in moved.items())
             yield _respelt(next(iter(moved)), f"{spec}: {{name: {name}{options}}}")
     if "label_smoothing" in written:
@@ -84,6 +87,13 @@ def _earlier_spellings(written: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(augment := written.get("augment"), Mapping):
         specs = ", ".join(_augment_text(name, value) for name, value in augment.items())
         yield _respelt("augment", f"augment: [{specs}]", "is a list of augmentations now, applied in order")
+
+
+def _with_options(spec: str, name: Any, options: Iterable[str]) -> Any:
+    """The name, or the first of its kind that has such an option where it has none."""
+    registry: Registry[Any] = OPTIMIZERS if spec == "optimizer" else SCHEDULES
+    having = [entry.name for entry in registry.values() if entry.options.keys() & set(options)]
+    return name if name in having or not having else having[-1]
 
 
 def _augment_text(name: str, value: Any) -> str:

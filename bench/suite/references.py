@@ -1,9 +1,10 @@
-"""The names that a suite's settings and claims refer to: variants, axes and points of the grid, metrics."""
+"""The names that a suite's settings and claims refer to: variants, axes and points of the grid, metrics, plots."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from bench.errors import nearest, show
+from bench.plots.registry import PLOTS
 from bench.suite import Suite
 from bench.suite.drafts import Point
 from bench.suite.explain import checked
@@ -12,6 +13,7 @@ from bench.suite.problems import Problems
 from bench.suite.settings import Match
 from bench.suite.source import FilePath
 from bench.tasks import task_of
+from blocks.spec import SpecError
 
 Met = Collection[tuple[Point, str]]
 """The points that could be checked, each with its task."""
@@ -27,6 +29,12 @@ def check_references(suite: Suite, value: Mapping[str, Any], met: Met, problems:
     for i, figure in enumerate(suite.hardware):
         references.variant(figure.variant, ("hardware", i, "variant"))
         references.variant(figure.over.variant if figure.over else None, ("hardware", i, "over", "variant"))
+    for i, spec in enumerate(suite.plots or ()):
+        try:
+            PLOTS.resolve(spec)
+        except SpecError as error:
+            for problem in error.problems:
+                problems.add(("plots", i, *problem.path), problem.message)
     listed = value.get("claims")
     ids: set[str] = set()
     for i, entry in enumerate(listed if isinstance(listed, list) else []):

@@ -1,13 +1,18 @@
 """The comparison table: rows variants, columns data/grid; laid out once, shown as Markdown or in a terminal."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import cast
 
 from rich.console import Console
 from rich.text import Text
 
-from bench.tables.frames import Row, scores_frame
+from bench.tables.formats import TABLE_FORMATS as TABLE_FORMATS
+from bench.tables.formats import Document
+from bench.tables.formats import table_format as table_format
+from bench.tables.frames import Row, runs_frame, scores_frame
 from bench.tables.layout import Entry as Entry
 from bench.tables.layout import Table as Table
 from bench.tables.scores import Column, Scores
@@ -43,6 +48,22 @@ def comparison_tables(scores: Scores, columns: int = COLUMNS) -> list[Table]:
     if len(scores.variants) == 1 and len(labels) > columns:
         return [_transposed(scores, rows)]
     return [_table(scores, rows, range(i, min(i + columns, len(labels)))) for i in range(0, len(labels), columns)]
+
+
+def comparison(scores: Scores) -> Document:
+    """The comparison in every form; its rows are the planned runs."""
+
+    def values() -> list[Row]:
+        return cast(list[Row], json.loads(runs_frame(scores.plan, scores.records.values()).to_json(orient="records")))
+
+    return Document(
+        title=f"{scores.plan.name}. {shown(scores)}",
+        legend=LEGEND,
+        tables=lambda: comparison_tables(scores),
+        rows=lambda: runs_frame(scores.plan, scores.records.values()),
+        values=values,
+        screen=partial(show, scores),
+    )
 
 
 def show(scores: Scores, console: Console) -> None:

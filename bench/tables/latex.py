@@ -1,12 +1,16 @@
 r"""Tables as LaTeX with booktabs, and text as LaTeX that any engine compiles, whatever a name is made of."""
 
 import re
+import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from bench.tables.formats import table_format
 from bench.tables.layout import Entry, Table
 from bench.text import plain
 
+COLUMN = 80  # letters of a line in a cell, whose table is scaled to the page
 LINES = 34  # of a page (the space between rows counted as half of one), before a table goes on in the next one
 
 COMMANDS = {
@@ -51,12 +55,18 @@ DOCUMENT = r"""% Compiles as it is; \input into a document with \usepackage{book
 """
 
 
-def document(tables: Iterable[Table], caption: str, legend: str) -> str:
-    """A whole LaTeX document of the tables, that is only the tables where another document takes it in."""
-    parts = [part for table in tables for part in _parts(table)]
-    floats = [_float(part, tex(f"{caption}{' (continued)' * (i > 0)}")) for i, part in enumerate(parts)]
-    shown = [*floats, rf"\noindent{{\footnotesize {tex(legend)}\par}}"] if floats else [tex(caption)]
+@table_format(suffix="tex")
+def latex(tables: Sequence[Table], title: str, legend: str) -> str:
+    """Tables in LaTeX with booktabs, for a paper: a whole document that, taken in by another, is only its tables."""
+    parts = [part for table in map(_narrow, tables) for part in _parts(table)]
+    floats = [_float(part, tex(f"{title}{' (continued)' * (i > 0)}")) for i, part in enumerate(parts)]
+    below = " ".join([*([legend] if legend else []), *(_notes(table) for table in tables if table.notes)])
+    shown = [*floats, rf"\noindent{{\footnotesize {tex(below)}\par}}"] if floats else [tex(title)]
     return "\n\n".join([DOCUMENT, *shown, "\\endofcomparison\n"])
+
+
+def _notes(table: Table) -> str:
+    return f"{table.title}: {'; '.join(table.notes)}." if table.title else f"{'; '.join(table.notes)}."
 
 
 def tex(text: str) -> str:
@@ -82,6 +92,18 @@ def _letter(letter: str) -> str:
             base = f"\\{ACCENTS[mark]}{{{base}}}"
         return base
     return f"[U+{ord(letter):04X}]"
+
+
+def _narrow(table: Table) -> Table:
+    """The table with lines longer than ``COLUMN`` in several."""
+
+    def narrow(entry: Entry) -> Entry:
+        lines = (
+            part for line in entry.lines for part in (textwrap.wrap(line, COLUMN) if len(line) > COLUMN else [line])
+        )
+        return replace(entry, lines=tuple(lines))
+
+    return replace(table, rows=tuple(tuple(map(narrow, row)) for row in table.rows))
 
 
 def _parts(table: Table) -> Iterator[Table]:

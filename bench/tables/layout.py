@@ -29,6 +29,10 @@ class Table:
 
     header: tuple[Entry, ...]
     rows: tuple[tuple[Entry, ...], ...]
+    title: str = ""
+    """What stands above it, where there are several."""
+    notes: tuple[str, ...] = ()
+    """What stands below it."""
 
     def markdown(self) -> str:
         """The table in GitHub's Markdown."""

@@ -4,6 +4,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from bench.tables.formats import table_format
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,8 +17,9 @@ SMALL: dict[str, Any] = {
 pandas' own among them, a file has less than half of the size."""
 
 
+@table_format(suffix="parquet", of="rows")
 def parquet(frame: "pd.DataFrame") -> bytes:
-    """The frame as a Parquet file; equal frames give equal bytes."""
+    """Every number as it is with its type, for pandas, R and databases; equal rows give equal bytes."""
     import pandas as pd
 
     columns = {name: _one_type(frame[name]) for name in frame.columns}

@@ -15,6 +15,7 @@ from bench.api import Job, executing, load_data, prepare, same_data, same_thread
 from bench.errors import UserError
 from bench.progress import View
 from bench.runs import Run, RunRecord
+from bench.schedule import Machine
 from bench.store import Store
 from bench.suite import Suite
 from bench.suite.tuning import COSTS, MEASURED, Tune
@@ -58,14 +59,8 @@ class Tuned:
 def tune(
     suite: Suite | Path | str,
     *,
-    device: str = "auto",
-    workers: int | None = None,
-    threads: int = 1,
+    machine: Machine = Machine(),
     storage: str | None = None,
-    time_limit: str | float | None = None,
-    memory_limit: str | int | None = None,
-    cluster: str | None = None,
-    gpus_per_run: float | None = None,
     force: bool = False,
     results: Path | str = "results",
     data: Path | str | None = None,
@@ -75,26 +70,25 @@ def tune(
     """Searches what the suite's ``tune`` asks for and is not finished yet, confirms the best, and looks at test once.
 
     ``storage`` is a URL that Optuna takes; by default a journal file in the results folder. Several processes on one storage
-    share the trials. ``cluster``, ``gpus_per_run`` and ``force`` are those of ``bench.run``. Raises ``UserError`` for
-    wrong input, ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
+    share the trials. ``machine`` and ``force`` are those of ``bench.run``. Raises ``UserError`` for wrong input,
+    ``KeyboardInterrupt`` at Ctrl-C, with all that was finished recorded.
     """
     job = Job(suite, Path(results), tuple(map(Path, plugins)), None if data is None else Path(data), view or View())
     asked, metrics = _asked(job.suite)
     prepare(job.plugins, job.data)
     place = storage or storages.journal(job.folder)
-    _within_reach(place, asked, cluster)
+    _within_reach(place, asked, machine)
     studies = _studies(job.suite, asked, metrics, place)
     store = Store(job.folder)
-    limits = job.limits(time_limit, memory_limit)
     search = Search(job.suite, studies, metrics, store.records())
     searching = Searching(
         place, tuple(study.study_name for study in studies.values()), asked, metrics[0], epochs(job.suite)
     )
     do = partial(work, folder=job.folder.resolve(), searching=searching)
-    with job.view, executing(job, limits, device, workers, threads, cluster, gpus_per_run) as pool:
+    with job.view, executing(job, machine) as pool:
 
         def training(runs: Search | Sequence[Run]) -> Any:
-            same_threads(search.run_ids(), store.records(), threads, force)
+            same_threads(search.run_ids(), store.records(), machine.threads, force)
             return pool(runs, do)
 
         if search.left:
@@ -151,9 +145,9 @@ def direction(metric: str, task: str) -> Direction:
     return "maximize" if task_of(task).metrics[name].direction == "max" else "minimize"
 
 
-def _within_reach(place: str, asked: Tune, cluster: str | None) -> None:
+def _within_reach(place: str, asked: Tune, machine: Machine) -> None:
     """Raises ``UserError`` where the workers of a cluster are to ask a file of this machine whether to give a trial up."""
-    if cluster is not None and asked.pruner != "none" and asked.seeds == 1 and "://" not in place:
+    if machine.cluster is not None and asked.pruner != "none" and asked.seeds == 1 and "://" not in place:
         raise UserError(
             "--cluster: trials are pruned by their epochs, for which the nodes ask the storage, and none of them may have "
             "this machine's journal: give --storage a server, such as postgresql+psycopg://user@host/studies; or say "

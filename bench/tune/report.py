@@ -2,30 +2,32 @@
 
 from markupsafe import Markup
 
-from bench.report import leave
+from bench.report import Say, leave
 from bench.report import report as write_report
 from bench.report.html import Section, legend, table
-from bench.tables.layout import Entry, Table, entries
+from bench.tables.layout import Table, entries
 from bench.tables.sentences import facts
 from bench.text import markdown
 from bench.tune import Tuned
 from bench.tune.plots import CAPTIONS, draw
-from bench.tune.tables import SEARCH_LEGEND, summary, trials_frame, write
+from bench.tune.tables import SEARCH_LEGEND, summary_table, trials_frame, write
 
 
-def report(tuned: Tuned) -> None:
-    """Writes tables/ and plots/ of the search, and report.html with both the suite's part and the search's."""
+def report(tuned: Tuned, say: Say = lambda _: None) -> None:
+    """Writes tables/ and plots/ of the search, and report.html with both the suite's part and the search's.
+
+    ``say`` is told what could not be drawn.
+    """
     write(tuned)
     plan = tuned.suite.plan()
     ids = {id for cell in plan.cells for id in cell.ids}
     captions = {f"search_{name}": caption for name, caption in CAPTIONS.items()}
     leave(_section(tuned), draw(tuned), captions, tuned.folder)
-    write_report(plan, [record for record in tuned.records if record.id in ids], tuned.folder)
+    write_report(plan, [record for record in tuned.records if record.id in ids], tuned.folder, say=say)
 
 
 def _section(tuned: Tuned) -> Section:
-    header, rows = summary(tuned)
-    top = Table(entries(*header), tuple(tuple(Entry(tuple(text.split("\n"))) for text in row) for row in rows))
+    top = summary_table(tuned)
     measured = "; ".join(f"{what}: {value}" for what, value in facts(r.environment for r in tuned.records).items())
     told = f"By {tuned.metrics[0].replace('/', ' ')}. {SEARCH_LEGEND} Measured on {measured}."
     command = Markup("<p>To go on with it, or to see it again:</p><pre>bench tune {}</pre>").format(tuned.suite.name)

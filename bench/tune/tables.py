@@ -1,14 +1,17 @@
-"""What a search came to, as rows: trials, and the best of them confirmed; in the terminal, as CSV and as JSON."""
+"""What a search came to, as rows: trials, and the best of them confirmed; in the terminal, and for any table format."""
 
 import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench import stats
 from bench.runs import RunRecord
 from bench.store import write_if_changed
+from bench.tables.formats import Document
+from bench.tables.layout import Entry, Table, entries
 from bench.text import estimate
 from bench.tune import Tuned
 from bench.tune.confirm import Confirmed
@@ -79,6 +82,24 @@ def as_json(tuned: Tuned) -> dict[str, Any]:
     """``{"trials": [...], "confirmed": [...]}``; NaN is null."""
     frames = {"trials": trials_frame(tuned), "confirmed": confirmed_frame(tuned)}
     return {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
+
+
+def document(tuned: Tuned) -> Document:
+    """The search in every form: a table with a row a variant, or rows of its trials."""
+    return Document(
+        title=f"{tuned.suite.name}: a search for each variant, by {tuned.metrics[0].replace('/', ' ')}.",
+        legend=SEARCH_LEGEND,
+        tables=lambda: [summary_table(tuned)],
+        rows=lambda: trials_frame(tuned),
+        values=lambda: as_json(tuned),
+        screen=partial(show, tuned),
+    )
+
+
+def summary_table(tuned: Tuned) -> Table:
+    """A row a variant, as ``summary`` has it."""
+    header, rows = summary(tuned)
+    return Table(entries(*header), tuple(tuple(Entry(tuple(text.split("\n"))) for text in row) for row in rows))
 
 
 def write(tuned: Tuned) -> None:

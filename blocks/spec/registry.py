@@ -66,14 +66,15 @@ class Registry(MutableMapping[str, Entry[F]]):
         self._entries: dict[str, Entry[F]] = {}
         self._bound: dict[str, Callable[..., Any]] = {}
 
-    def register(self, build: G, *, name: str = "", **about: Any) -> G:
+    def register(self, build: G, *, name: str = "", takes: int | None = None, **about: Any) -> G:
         """Registers a function under its own name (or ``name``).
 
-        Its options are its keyword-only arguments. Raises ``ValueError`` where the name is taken, or an option is not
-        keyword-only, not annotated or, where this kind's options all have defaults, has none.
+        Its options are its keyword-only arguments after the first ``takes`` (by default as many as all of this kind have).
+        Raises ``ValueError`` where the name is taken, or an option is not keyword-only, not annotated or, where this kind's options all have defaults, has none.
         """
         name = name or build.__name__
-        options = options_of(build, f"{self.kind} {name!r}", self._takes, has_defaults=self._has_defaults)
+        takes = self._takes if takes is None else takes
+        options = options_of(build, f"{self.kind} {name!r}", takes, has_defaults=self._has_defaults)
         known = self._entries.get(name)
         if known and _place(known.build) != _place(build):
             raise ValueError(f"{self.kind} {name!r} is already registered by {known.build.__module__}")

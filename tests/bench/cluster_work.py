@@ -43,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     import cluster_work  # what nodes find it by; __main__ is another module there
 
     from bench.cluster import Cargo, cluster
+    from bench.schedule import Machine
     from bench.store import Store
 
     address, folder, count = arguments[0], Path(arguments[1]), int(arguments[2])
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"{len(runs)} to do", flush=True)
         doing = partial(cluster_work.work, folder=folder, notes=folder / "notes.txt", slow_s=0.3)
         try:
-            with cluster(address, workers=2) as there:
+            with cluster(Machine(workers=2, cluster=address)) as there:
                 for record in there.execute(runs, doing, cargo=Cargo(folder=folder), environment=here):
                     store.append(record)
                     print("one", flush=True)

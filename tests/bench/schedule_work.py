@@ -167,7 +167,7 @@ def page_faults(run: Run, /, *, device: str, report: Callable[[Progress], None])
 
 def main(arguments: Sequence[str]) -> None:
     """What a small ``bench run`` does, for tests that interrupt and kill it: ``FOLDER WORKERS KIND …``, a run a KIND."""
-    from bench.schedule import execute, slots
+    from bench.schedule import Slot, execute
     from bench.store import Store
 
     folder, workers, *kinds = arguments
@@ -176,9 +176,10 @@ def main(arguments: Sequence[str]) -> None:
         done = {record.id for record in store.records()}
         runs = [run for number, kind in enumerate(kinds) if (run := a_run(kind, number)).id not in done]
         print(f"{len(runs)} to do", flush=True)
+        slots = [Slot(f"cpu#{number + 1}", "cpu") for number in range(int(workers))]
         noting = functools.partial(work, note=Path(folder) / "pids.txt")
         try:
-            for record in execute(runs, noting, slots("cpu", int(workers)), environment=here):
+            for record in execute(runs, noting, slots, environment=here):
                 store.append(record)
                 print("one", flush=True)
         except KeyboardInterrupt:

@@ -15,12 +15,14 @@ from bench.data import base, data_from
 from bench.data.digest import data_digest
 from bench.errors import UserError
 from bench.runs import RunRecord
+from bench.schedule import Machine
 from bench.store import Store
 from bench.suite import load_dict
 from bench.tables.scores import Scores
 from bench.tables.sentences import mixtures, surroundings
 from bench.tune import Tuned, tune
 
+CPU = Machine("cpu", workers=1)
 SPEC = {"name": "image_masks", "folder": "mine"}
 BASE = {
     "data": SPEC,
@@ -55,7 +57,7 @@ def run(folder: Path, data: Path, more: str = "", **options: Any) -> bench.Outco
     (folder / "suite.yaml").write_text(
         f"base: {BASE}\nvariants: {{plain: {{}}, normed: {{network.norm: batch}}}}\n{more}"
     )
-    return bench.run(folder / "suite.yaml", data=data, results=folder, device="cpu", workers=1, **options)
+    return bench.run(folder / "suite.yaml", data=data, results=folder, machine=CPU, **options)
 
 
 def recorded(outcome: bench.Outcome) -> set[str]:
@@ -120,7 +122,7 @@ def test_a_search_goes_on_with_the_same_data_alone(
         monkeypatch.setenv("BENCH_DATA", str(folders[data]))
         asked = {"space": {"recipe.lr": [0.01, 0.1]}, "sampler": "grid", "trials": trials, "confirm": confirm}
         suite = load_dict({"base": BASE, "variants": {"plain": {}}, "tune": asked}, "search")
-        return tune(suite, device="cpu", results=tmp_path, workers=1)
+        return tune(suite, machine=CPU, results=tmp_path)
 
     search("four", trials=1)
     for more in ({"trials": 2}, {"trials": 1, "confirm": {"top": 1, "seeds": 1}}):

@@ -24,7 +24,7 @@ from bench import report as reports
 from bench.cluster import Cargo, Cluster, ClusterError, cargo, cluster, crew, nodes
 from bench.progress import View
 from bench.runs import Progress, RunRecord
-from bench.schedule import Limits, WorkerError
+from bench.schedule import Limits, Machine, WorkerError
 from bench.store import Store
 from bench.train import train
 
@@ -75,8 +75,8 @@ def test_the_smoke_suite_on_two_nodes_is_that_of_one_worker_to_the_bit(
     machines: Any, tmp_path: Path, no_report: None
 ) -> None:
     heard, suite = Heard(), ROOT / "suites/smoke.yaml"
-    far = api.run(suite, cluster=machines.address, results=tmp_path / "far", view=heard)
-    near = api.run(suite, workers=1, results=tmp_path / "near")
+    far = api.run(suite, machine=Machine(cluster=machines.address), results=tmp_path / "far", view=heard)
+    near = api.run(suite, machine=Machine(workers=1), results=tmp_path / "near")
     assert sorted(map(outcome, far.records), key=str) == sorted(map(outcome, near.records), key=str)
     assert len(heard.slots) == 2
     assert any(text.startswith("cluster ") and text.count("1 × cpu") == 2 for text in heard.said)
@@ -125,7 +125,7 @@ def test_data_and_plug_ins_travel_to_nodes_that_do_not_have_them(
     (tmp_path / "table.yaml").write_text(SUITE)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     heard, common = Heard(), partial(api.run, tmp_path / "table.yaml", plugins=[tmp_path / "plugin.py"])
-    far = common(cluster=machines.address, results=tmp_path / "far", view=heard)
+    far = common(machine=Machine(cluster=machines.address), results=tmp_path / "far", view=heard)
     assert len(heard.slots) == 2
     near = [train(record.run) for record in far.records]  # what the plug-in registers here by now
     assert list(map(outcome, far.records)) == list(map(outcome, near))
@@ -136,7 +136,7 @@ def test_data_and_plug_ins_travel_to_nodes_that_do_not_have_them(
 
 @pytest.fixture
 def there(machines: Any) -> Iterator[Cluster]:
-    with cluster(machines.address) as found:
+    with cluster(Machine(cluster=machines.address)) as found:
         yield found
 
 

@@ -30,7 +30,7 @@ from bench.profile.pieces import Group
 from bench.profile.post import Loss, Trial
 from bench.progress import View
 from bench.runs import RunRecord, Setting
-from bench.schedule import WorkerError
+from bench.schedule import Machine, WorkerError
 from bench.suite import Suite, load_dict
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_a_profile_on_two_nodes_is_that_of_one_machine_but_for_the_times(
     monkeypatch.setenv("IN_A_HURRY", "1")  # for the processes that measure; this one has the plug-in
     heard = Heard()
     common = partial(profile.profile, suite, options=Options("1"), stopping=QUICK, plugins=[PLUGIN])
-    far = common(cluster=machines.address, results=tmp_path / "far", trace=True, view=heard)
+    far = common(machine=Machine(cluster=machines.address), results=tmp_path / "far", trace=True, view=heard)
     near = common(results=tmp_path / "near")
     assert len(far.records) == len(near.records) == 4
     assert of_id(far.records).keys() == of_id(near.records).keys()
@@ -113,7 +113,9 @@ def test_a_profile_on_two_nodes_is_that_of_one_machine_but_for_the_times(
     assert any(text.startswith("measuring on ") and text.count(",") == 3 for text in heard.said)
 
     (tmp_path / "held/full").touch()
-    again = partial(common, cluster=machines.address, results=tmp_path / "far", options=Options("1", "inference"))
+    again = partial(
+        common, machine=Machine(cluster=machines.address), results=tmp_path / "far", options=Options("1", "inference")
+    )
     found = again(variants=["held"], largest=True, view=(view := Heard()))
     assert view.records == []
     (one,) = [record for record in found.records if "largest_batch" in record.measured]
@@ -147,7 +149,7 @@ def test_a_node_dies_in_the_middle_and_nothing_is_lost_or_twice(machines: Any, s
     killer.start()
     found = profile.profile(
         suite, options=Options("1,2,3", "inference"), stopping=QUICK, plugins=[PLUGIN], results=tmp_path / "far",
-        cluster=machines.address, variants=["held"], view=heard,
+        machine=Machine(cluster=machines.address), variants=["held"], view=heard,
     )  # fmt: skip
     killer.join()
     assert free == [0], "whoever measures has all of its node"
@@ -170,7 +172,7 @@ def test_ctrl_c_ends_what_is_measured(machines: Any, suite: Suite, tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         profile.profile(
             suite, options=Options("1", "inference"), stopping=QUICK, plugins=[PLUGIN], results=tmp_path / "far",
-            cluster=machines.address, variants=["held"],
+            machine=Machine(cluster=machines.address), variants=["held"],
         )  # fmt: skip
     pressing.join()
 
@@ -200,7 +202,9 @@ def test_a_wrong_address_is_one_message(capsys: pytest.CaptureFixture[str], tmp_
 )
 def test_what_no_node_can_be_asked_for(machines: Any, asked: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        profile.profile(ROOT / "suites/smoke.yaml", cluster=machines.address, results=tmp_path, **asked)
+        profile.profile(
+            ROOT / "suites/smoke.yaml", machine=Machine(cluster=machines.address, **asked), results=tmp_path
+        )
 
 
 def a_node(name: str) -> Node:

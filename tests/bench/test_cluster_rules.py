@@ -19,6 +19,7 @@ from bench.cluster.nodes import Node
 from bench.cluster.todo import Todo
 from bench.errors import UserError
 from bench.runs import Run
+from bench.schedule import Machine
 from bench.suite.tuning import Tune
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +70,7 @@ def test_what_ray_refuses_is_said_on_one_line(says: str, message: str) -> None:
 def test_without_the_extra_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterError, match=r"pip install 'ablation-bench\[ray\]', here and on every node"):
-        api.run(ROOT / "suites/smoke.yaml", cluster="auto", results=tmp_path)
+        api.run(ROOT / "suites/smoke.yaml", machine=Machine(cluster="auto"), results=tmp_path)
 
 
 def test_nothing_of_ray_is_imported_before_a_cluster_is_asked_for() -> None:
@@ -91,25 +92,21 @@ GPUS = [Node("1", "alpha", 8, 0), Node("2", "beta", 4, 2)]
     ],
 )
 def test_room_for_runs(device: str, threads: int, share: float | None, places: list[int], request_: Any) -> None:
-    room = nodes.room(device, threads, share, GPUS)
+    room = nodes.room(Machine(device, threads=threads, cluster="auto", gpus_per_run=share), GPUS)
     assert [room.places(node) for node in GPUS] == places
     assert room.request == request_
 
 
 @pytest.mark.parametrize(
-    ("device", "share", "there", "message"),
+    ("device", "share"),
     [
-        ("cuda:1", None, GPUS, "Ray says which GPU a run has"),
-        ("auto", 1.5, GPUS, "--gpus-per-run 1.5: a run has one GPU or a share"),
-        ("auto", 0.0, GPUS, "--gpus-per-run 0: "),
-        ("cpu", 0.5, GPUS, "leave one of them out"),
-        ("cuda", None, GPUS[:1], "no node of the cluster has a GPU"),
-        ("auto", 0.5, GPUS[:1], "no node of the cluster has a GPU"),
+        ("cuda", None),
+        ("auto", 0.5),
     ],
 )
-def test_room_that_cannot_be(device: str, share: float | None, there: list[Node], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        nodes.room(device, 1, share, there)
+def test_gpus_that_no_node_has(device: str, share: float | None) -> None:
+    with pytest.raises(UserError, match="no node of the cluster has a GPU"):
+        nodes.room(Machine(device, cluster="auto", gpus_per_run=share), GPUS[:1])
 
 
 def test_the_command_says_it_once_and_ends_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -136,12 +133,7 @@ def test_a_search_that_prunes_by_epochs_needs_a_storage_that_nodes_reach(
     asked = Tune.model_construct(pruner=pruner, seeds=seeds)
     said = pytest.raises(UserError, match="give --storage a server") if refused else contextlib.nullcontext()
     with said:
-        tune._within_reach(place, asked, cluster)
-
-
-def test_a_share_of_a_gpu_needs_a_cluster(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--gpus-per-run needs --cluster"):
-        api.run(ROOT / "suites/smoke.yaml", gpus_per_run=0.5, results=tmp_path)
+        tune._within_reach(place, asked, Machine(cluster=cluster))
 
 
 @pytest.mark.parametrize(

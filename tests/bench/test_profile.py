@@ -27,7 +27,7 @@ from bench.profile.work import fits
 from bench.progress import View
 from bench.report import report as write_report
 from bench.runs import RunError, RunRecord, Setting
-from bench.schedule import Limits, Slot
+from bench.schedule import Limits, Machine, Slot
 from bench.store import Store
 from bench.suite import Suite, load_dict
 
@@ -172,7 +172,7 @@ def test_the_report_has_it_all_and_a_training_ignores_it(suite: Suite, profiled:
     assert {"step_s.median", "memory.peak_bytes", "energy.missing", "batch", "precision"} <= set(frame(profiled))
     assert json.loads(json.dumps(as_json(profiled)))[0]["measured"].keys() >= {"step_s", "memory", "achieved"}
 
-    outcome = api.run(suite, results=profiled.folder.parent, workers=1)
+    outcome = api.run(suite, results=profiled.folder.parent, machine=Machine(workers=1))
     assert {record.kind for record in outcome.records} == {"train"}
     assert len(bench.records(profiled.folder)) == 2
     assert ">Time, memory and energy</h2>" in (profiled.folder / "report.html").read_text()
@@ -190,7 +190,7 @@ def test_failures_are_records_and_the_others_go_on(tmp_path: Path) -> None:
     suite = load_dict(SUITE | {"variants": variants, "hardware": []}, "troubles")
     found = profile.profile(
         suite, options=Options("2", "inference", "fp32,tf32"), stopping=QUICK, results=tmp_path, plugins=[PLUGIN],
-        memory_limit="4GB",
+        machine=Machine(limits=Limits.of(None, "4GB")),
     )  # fmt: skip
     records = {found.cells[record.run.id].variant: record for record in found.records}
     assert records["none"].status == "done"
@@ -332,14 +332,13 @@ def test_one_core_and_too_many_threads_are_said(monkeypatch: pytest.MonkeyPatch)
     assert "busy (load 6.0 on 8 cores)" in remark
 
 
-def test_a_missing_gpu_is_said_and_the_cpu_still_measured() -> None:
-    places, missing = profile._places("cpu,cuda:77", 1)
-    assert [slot.device for slot in places] == ["cpu"]
-    assert "no device 'cuda:77'" in missing[0]
-    with pytest.raises(UserError, match="no device 'cuda:77'"):
-        profile._places("cuda:77", 1)
-    with pytest.raises(UserError, match=r"no device 'cuda:77'.*no device 'cuda:78'"):
-        profile._places("cuda:77,cuda:78", 1)
+def test_what_a_measurement_cannot_have_is_refused(tmp_path: Path, root: Path) -> None:
+    for machine, named in (
+        (Machine(workers=1), "workers"),
+        (Machine(cluster="auto", gpus_per_run=0.5), "gpus_per_run"),
+    ):
+        with pytest.raises(UserError, match=f"^{named}: networks are measured one after the other"):
+            profile.profile(root / "suites/smoke.yaml", machine=machine, results=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +348,8 @@ def test_a_missing_gpu_is_said_and_the_cpu_still_measured() -> None:
         (["--variant", "residul"], "did you mean 'residual'"),
         (["--batch", "many"], "whole numbers"),
         (["--precision", "fp8"], "fp32, tf32, bf16, fp16"),
-        (["--memory-limit", "much"], "--memory-limit"),
+        (["--memory-limit", "much"], "--memory-limit: expected a size such as 500MB"),
+        (["--device", "mps"], "mps is not supported"),
     ],
 )
 def test_wrong_input_is_one_message_and_code_2(

@@ -170,8 +170,8 @@ def test_workers_that_cannot_start_are_one_error(initialise: Callable[[], None],
 def test_a_script_without_its_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from bench.schedule import execute, slots\nfrom schedule_work import a_run, here, work\n"
-        "print(list(execute([a_run('ok')], work, slots('cpu', 1), environment=here)))\n"
+        "from bench.schedule import Machine, execute\nfrom schedule_work import a_run, here, work\n"
+        "print(list(execute([a_run('ok')], work, Machine('cpu', 1).slots(), environment=here)))\n"
     )
     paths = {"PYTHONPATH": str(Path(schedule_work.__file__).parent)}
     ran = subprocess.run([sys.executable, script], env=os.environ | paths, capture_output=True, text=True, check=False)

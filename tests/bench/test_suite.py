@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_equal_variants_share_their_runs(ladder: Suite) -> None:
 
 
 def test_defaults_are_part_of_a_run_so_saying_them_changes_no_id() -> None:
-    said = {"network.stage.depth": 2, "recipe.optimizer": "adam", "head": {"pool": "average"}, "recipe.augment": {}}
+    said = {"network.stage.depth": 2, "recipe.optimizer": "adam", "head": {"pool": "average"}, "recipe.augment": []}
     given, default = (cell.runs[0] for cell in suite(variants={"said": said, "default": {}}).cells())
     assert given.id == default.id
 
@@ -101,9 +102,11 @@ def test_the_plan_is_plain_json_and_has_every_id(ladder: Suite) -> None:
         ({"network.widths.1": 9}, ("network", "widths"), [4, 9]),
         ({"network.widths": [9]}, ("network", "widths"), [9]),
         ({"recipe": {"batch_size": 8}}, ("recipe", "lr"), 1e-3),
-        ({"recipe.augment.flip": "both"}, ("recipe", "augment", "flip"), "both"),
+        ({"recipe.augment": ["flip"]}, ("recipe", "augment", 0, "axes"), "horizontal"),
+        ({"recipe.optimizer": "sgd"}, ("recipe", "optimizer"), {"name": "sgd", "momentum": 0.0, "nesterov": False}),
+        ({"recipe.schedule.warmup": 2}, ("recipe", "schedule"), {"name": "constant", "warmup": 2.0}),
         ({"recipe.early_stopping.patience": 3}, ("recipe", "early_stopping", "patience"), 3),
-        ({"recipe.loss.cross_entropy": 2.0}, ("recipe", "loss"), {"cross_entropy": 2.0}),
+        ({"recipe.loss.cross_entropy": 2.0}, ("recipe", "loss", "cross_entropy", "weight"), 2.0),
         ({"head.pool": "flatten"}, ("head", "pool"), "flatten"),
         ({"budget": {"steps": 5}}, ("budget", "steps"), 5),
         ({"evaluate": ["validation"]}, ("evaluate",), ["validation"]),
@@ -127,7 +130,7 @@ def test_a_mapping_in_a_variant_replaces_the_whole_value() -> None:
 def test_a_grid_crosses_every_axis_with_every_variant() -> None:
     tasks = {"wave": {"data": {"name": "wave_source", "size": 16}, "budget": {"steps": 5}}, "digits": None}
     crossed = suite(
-        variants={"a": {}, "b": {"recipe.momentum": 0.9}}, grid={"recipe.optimizer": ["sgd"], "task": tasks}
+        variants={"a": {}, "b": {"recipe.batch_size": 8}}, grid={"recipe.optimizer": ["sgd"], "task": tasks}
     )
     assert [(cell.variant, cell.grid, cell.data, cell.task) for cell in crossed.cells()] == [
         (variant, {"recipe.optimizer": "sgd", "task": task}, data, kind)
@@ -221,12 +224,25 @@ def test_the_schema_knows_every_block_data_set_and_field() -> None:
     whole = schema()
     assert whole["properties"].keys() == Suite.model_fields.keys()
     definitions = whole["$defs"]
-    names = {
-        part["properties"]["block"]["const"]
-        for part in definitions["Network"]["anyOf"]
-        if "block" in part["properties"]
-    }
-    assert names == set(BLOCKS)
-    assert {part["properties"]["name"]["const"] for part in definitions["Data"]["anyOf"]} == set(DATASETS)
+    chain, names, *networks = definitions["Network"]["anyOf"]
+    assert chain["required"] == ["chain"]
+    assert set(names["enum"]) == {part["properties"]["block"]["const"] for part in networks} == set(BLOCKS)
+    names, *specs = definitions["Data"]["anyOf"]
+    assert set(names["enum"]) == {part["properties"]["name"]["const"] for part in specs} == set(DATASETS)
     references = [part.split('"')[0] for part in json.dumps(whole).split('"$ref": "#/$defs/')[1:]]
     assert set(references) <= definitions.keys()
+
+
+def test_the_schema_describes_every_field() -> None:
+    def undescribed(part: Any, path: str) -> Iterator[str]:
+        if isinstance(part, dict):
+            yield from (
+                f"{path}.{name}" for name, field in part.get("properties", {}).items() if not field.get("description")
+            )
+            for name, inner in part.items():
+                yield from undescribed(inner, f"{path}/{name}")
+        elif isinstance(part, list):
+            for inner in part:
+                yield from undescribed(inner, path)
+
+    assert not [*undescribed(schema(), "")]

@@ -13,6 +13,7 @@ from fake_records import failed
 
 from bench.cli import main
 from bench.errors import SuiteError, UserError
+from bench.schedule import Machine
 from bench.store import Store
 from bench.suite import load, load_dict
 from bench.tune import Tuned, tables, tune
@@ -41,7 +42,7 @@ def suite(**changes: object):
 
 
 def search(folder: Path, **changes: object) -> Tuned:
-    return tune(suite(**changes), results=folder, workers=1)
+    return tune(suite(**changes), results=folder, machine=Machine(workers=1))
 
 
 def finished(tuned: Tuned, variant: str) -> list[optuna.trial.FrozenTrial]:
@@ -173,16 +174,16 @@ def test_the_winners_are_exported_as_a_suite_that_loads(tmp_path: Path) -> None:
 
 def test_a_search_goes_on_with_its_number_of_threads_unless_forced(tmp_path: Path) -> None:
     search(tmp_path, variants=["mlp"], trials=1, confirm=None)
-    shown = tune(suite(variants=["mlp"], trials=1, confirm=None), results=tmp_path, threads=2)
+    shown = tune(suite(variants=["mlp"], trials=1, confirm=None), results=tmp_path, machine=Machine(threads=2))
     assert len(finished(shown, "mlp")) == 1, "with nothing left to train, any number will do"
     for more in ({"trials": 2, "confirm": None}, {"trials": 1, "confirm": {"top": 1, "seeds": 1}}):
         with pytest.raises(UserError, match=r"--threads 1, not 2.*--force"):
-            tune(suite(variants=["mlp"], **more), results=tmp_path, threads=2, workers=1)
+            tune(suite(variants=["mlp"], **more), results=tmp_path, machine=Machine(workers=1, threads=2))
     asked = suite(variants=["mlp"], trials=2, confirm={"top": 1, "seeds": 1})
-    mixed = tune(asked, results=tmp_path, threads=2, workers=1, force=True)
+    mixed = tune(asked, results=tmp_path, machine=Machine(workers=1, threads=2), force=True)
     assert [record.environment.threads for record in mixed.records] == [1, 2, 2, 2]
     with pytest.raises(UserError, match="--threads 1, 2, not 1"):
-        tune(suite(variants=["mlp"], trials=3), results=tmp_path, workers=1)
+        tune(suite(variants=["mlp"], trials=3), results=tmp_path, machine=Machine(workers=1))
 
 
 HOPELESS = {"recipe.lr": 1e30, "recipe.optimizer": "sgd"}
@@ -295,9 +296,9 @@ def test_who_owns_a_trial_and_whether_that_process_lives() -> None:
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_tune import suite, tune
+from test_tune import Machine, suite, tune
 if __name__ == "__main__":
-    tune(suite(trials=8, variants=["mlp"], confirm=None), results=sys.argv[2], workers=2)
+    tune(suite(trials=8, variants=["mlp"], confirm=None), results=sys.argv[2], machine=Machine(workers=2))
 """
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import api
+from bench.schedule import Machine
 from bench.store import Store
 from bench.suite import load_dict
 from bench.tune import Tuned, tune
@@ -37,7 +38,7 @@ FIGURES = {"best_so_far", "expected_best", "importances", "slices", "contours", 
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
-    return tune(load_dict(SUITE, "search"), results=tmp_path_factory.mktemp("results"), workers=1)
+    return tune(load_dict(SUITE, "search"), results=tmp_path_factory.mktemp("results"), machine=Machine(workers=1))
 
 
 def test_the_search_has_its_files_and_its_section_and_a_later_report_keeps_it(tuned: Tuned) -> None:
@@ -58,7 +59,7 @@ def test_the_search_has_its_files_and_its_section_and_a_later_report_keeps_it(tu
     api.report(tuned.suite, results=tuned.folder.parent)
     assert (tuned.folder / "report.html").read_text() == page
     (tuned.folder / "sections" / "the_search.json").write_text("{")
-    api.run(tuned.suite, results=tuned.folder.parent, workers=1)
+    api.run(tuned.suite, results=tuned.folder.parent, machine=Machine(workers=1))
     assert ">The search</h2>" not in (tuned.folder / "report.html").read_text(), "a damaged section is left out"
     report(dataclasses.replace(tuned, records=Store(tuned.folder).records()))
     page = (tuned.folder / "report.html").read_text()
@@ -69,7 +70,7 @@ def test_the_search_has_its_files_and_its_section_and_a_later_report_keeps_it(tu
 def test_one_metric_has_no_pareto_front_and_two_have(tmp_path: Path, tuned: Tuned) -> None:
     assert set(draw(tuned)) == {f"search_{name}" for name in FIGURES}
     asked = {**SUITE["tune"], "metric": ["validation/accuracy", "params"], "trials": 3, "confirm": None}
-    several = tune(load_dict({**SUITE, "tune": asked}, "several"), results=tmp_path, workers=1)
+    several = tune(load_dict({**SUITE, "tune": asked}, "several"), results=tmp_path, machine=Machine(workers=1))
     figures = draw(several)
     assert "search_pareto" in figures
     assert "search_importances" not in figures, "three trials say nothing about importance"

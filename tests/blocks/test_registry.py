@@ -24,29 +24,29 @@ WRONG = [
     ("conv", "network: 'conv' needs 'width'"),
     ("cnov", "network: 'cnov' is not a block; did you mean 'conv'?"),
     ({"block": "conv", "chain": []}, "network: expected NAME, {block: NAME, …} or {chain: [ … ]}, got {'block': 'conv', 'chain': []}"),
-    ({"block": "cnov", "width": 4}, "network.block: 'cnov' is not a block; did you mean 'conv'?"),
-    ({"block": ["conv"]}, "network.block: ['conv'] is not a block"),
+    ({"block": "cnov", "width": 4}, "block: 'cnov' is not a block; did you mean 'conv'?"),
+    ({"block": ["conv"]}, "block: ['conv'] is not a block"),
     ({"block": "conv"}, "network: 'conv' needs 'width'"),
-    (CONV | {"droput": 0.1}, "network.droput: 'droput' is not an option of 'conv'; did you mean 'dropout'?"),
-    (CONV | {"dropout": 1.5}, "network.dropout: expected a number at least 0 and less than 1, got 1.5"),
-    (CONV | {"width": 0}, "network.width: expected a whole number at least 1, got 0"),
-    (CONV | {"norm": "bathc"}, "network.norm: expected none | batch | layer | group | instance, got 'bathc'; did you mean 'batch'?"),
-    (CONV | {"padding": "smae"}, "network.padding: expected same | valid or a whole number at least 0, got 'smae'; did you mean 'same'?"),
-    ({"chain": []}, "network.chain: expected a list of blocks, got []"),
+    (CONV | {"droput": 0.1}, "droput: 'droput' is not an option of 'conv'; did you mean 'dropout'?"),
+    (CONV | {"dropout": 1.5}, "dropout: expected a number at least 0 and less than 1, got 1.5"),
+    (CONV | {"width": 0}, "width: expected a whole number at least 1, got 0"),
+    (CONV | {"norm": "bathc"}, "norm: expected none | batch | layer | group | instance, got 'bathc'; did you mean 'batch'?"),
+    (CONV | {"padding": "smae"}, "padding: expected same | valid or a whole number at least 0, got 'smae'; did you mean 'same'?"),
+    ({"chain": []}, "chain: expected a list of blocks, got []"),
     ({"chain": [CONV], "width": 3}, "network: a chain has no options, got width"),
-    ({"chain": [CONV, {"block": "linaer", "width": 3}]}, "network.chain.1.block: 'linaer' is not a block; did you mean 'linear'?"),
+    ({"chain": [CONV, {"block": "linaer", "width": 3}]}, "chain.1.block: 'linaer' is not a block; did you mean 'linear'?"),
     (
         SKELETON | {"stage": {"block": "wavpool", "width": 8}},
-        "network.stage.block: 'wavpool' cannot be a stage: it has no stride; stages are ",
+        "stage.block: 'wavpool' cannot be a stage: it has no stride; stages are ",
     ),
-    (SKELETON | {"stage": {"block": "mlp"}}, "network.stage.block: 'mlp' cannot be a stage: it has no width and no stride"),
-    (SKELETON | {"stage": {"chain": [CONV]}}, "network.stage: a chain cannot be a stage: it has no width and no stride"),
+    (SKELETON | {"stage": {"block": "mlp"}}, "stage.block: 'mlp' cannot be a stage: it has no width and no stride"),
+    (SKELETON | {"stage": {"chain": [CONV]}}, "stage: a chain cannot be a stage: it has no width and no stride"),
     (
         SKELETON | {"stage": {"block": "conv", "width": 4}},
-        "network.stage.width: 'width' of a stage is set by the block it is part of",
+        "stage.width: 'width' of a stage is set by the block it is part of",
     ),
-    (SKELETON | {"widths": "4", "stage": {"block": "conv"}}, "network.widths: expected a list [a whole number at least 1, …], got '4'"),
-    ({"block": "parallel", "branches": [CONV, {"block": "x"}]}, "network.branches.1.block: 'x' is not a block"),
+    (SKELETON | {"widths": "4", "stage": {"block": "conv"}}, "widths: expected a list [a whole number at least 1, …], got '4'"),
+    ({"block": "parallel", "branches": [CONV, {"block": "x"}]}, "branches.1.block: 'x' is not a block"),
 ]  # fmt: skip
 
 
@@ -54,7 +54,7 @@ WRONG = [
 def test_what_is_wrong_is_said(spec, message):
     with pytest.raises(SpecError) as caught:
         resolve(spec)
-    assert str(caught.value).startswith(message)
+    assert str(caught.value).startswith(message if message.startswith("network:") else f"network.{message}")
     assert len(caught.value.problems) == 1
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from bench.cluster import Cargo, cluster
 from bench.environment import Environment
 from bench.runs import Budget, Progress, Recipe, Run, RunRecord, Seed
-from bench.schedule import execute, slots
+from bench.schedule import Machine, execute
 
 RUNS, RUN_S, LIMIT_S = 1000, 0.001, 0.010
 EQUAL, LOOPS, REPEATS = 40, 12_000_000, 3
@@ -81,12 +81,12 @@ def seconds(pool: Pool, todo: list[Run], work: Any, workers: int) -> float:
 
 
 def local(workers: int) -> Pool:
-    return partial(execute, slots=slots("cpu", workers), environment=here)
+    return partial(execute, slots=Machine("cpu", workers).slots(), environment=here)
 
 
 def on_cluster(address: str, workers: int) -> Pool:
     def pool(todo: list[Run], work: Any) -> Iterator[RunRecord]:
-        with cluster(address, device="cpu", workers=workers) as there:
+        with cluster(Machine("cpu", workers, cluster=address)) as there:
             yield from there.execute(todo, work, cargo=Cargo(), environment=importlib.import_module("cluster").here)
 
     return pool

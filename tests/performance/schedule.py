@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.environment import Environment
 from bench.runs import Budget, Progress, Recipe, Run, RunRecord, Seed
-from bench.schedule import execute, slots
+from bench.schedule import Machine, execute
 from bench.store import Store
 
 RUNS = 1000
@@ -50,7 +50,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores; {RUNS} runs of {EPOCHS} epochs' curves each")
     todo = runs()
     for workers in (1, 2, 4):
-        execution = execute(todo, trivial, slots("cpu", workers), environment=here)
+        execution = execute(todo, trivial, Machine("cpu", workers).slots(), environment=here)
         began = time.perf_counter()
         next(execution)
         started = time.perf_counter()
@@ -62,7 +62,7 @@ def main() -> None:
             f"{workers} workers: {1e3 * (last - started) / (RUNS - 1):.3f} ms a run; "
             f"start {started - began:.2f} s, end {ended - last:.2f} s"
         )
-    records = list(execute(todo, trivial, slots("cpu", 2), environment=here))
+    records = list(execute(todo, trivial, Machine("cpu", 2).slots(), environment=here))
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         with store.lock(print):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.progress import Lines
 from bench.runs import RunRecord
+from bench.schedule import Machine
 from bench.suite import Suite, load
 from bench.tune import Tuned, tune
 from bench.tune.work import RUNS
@@ -30,7 +31,7 @@ def searched(suite: Suite, folder: Path, workers: int | None, **changes: object)
     asked = suite.tune.model_copy(update={**changes, "confirm": None})
     changed = suite.model_copy(update={"tune": asked})
     changed._cells = suite.cells()
-    return tune(changed, results=folder, workers=workers, view=Lines())
+    return tune(changed, results=folder, machine=Machine(workers=workers), view=Lines())
 
 
 def path(tuned: Tuned, variant: str) -> list[tuple[int, float]]:
