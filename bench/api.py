@@ -256,7 +256,7 @@ def work(run: Run, /, *, device: str, report: Callable[[Progress], None], folder
     return train(
         run, device=device, report=report,
         checkpoint=folder / "checkpoints" / f"{run.id}.pt",
-        predictions=folder / "predictions" / f"{run.id}.npz",
+        predictions=folder / "predictions",
         tensorboard=folder / "tensorboard" / run.id if tensorboard else None,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from bench import plugins
 from bench.environment import code_version
 from bench.errors import UserError
 from bench.plots.drawn import draw, reason
-from bench.plots.kept import files as files_of_examples
+from bench.plots.kept import fingerprints
 from bench.report.html import Section, figure
 from bench.report.html import page as html_page
 from bench.report.page import readme
@@ -144,8 +144,8 @@ def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -
         digest.update(record.model_dump_json().encode() + b"\n")
     for section in more:
         digest.update(f"{section.title}\n{section.html}\n{section.markdown}\n".encode())
-    for file in files_of_examples(scores, predictions) if predictions else ():
-        digest.update(file.name.encode() + file.read_bytes())
+    for fingerprint in fingerprints(scores, predictions) if predictions else ():
+        digest.update(fingerprint.encode() + b"\n")
     return digest.hexdigest()
 
 
