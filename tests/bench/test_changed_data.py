@@ -21,6 +21,8 @@ from bench.tables.scores import Scores
 from bench.tables.sentences import mixtures, surroundings
 from bench.tune import Tuned, tune
 
+pytestmark = pytest.mark.usefixtures("forked_workers", "no_report")
+
 SPEC = {"name": "image_masks", "folder": "mine"}
 BASE = {
     "data": SPEC,
