@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # Set here, before torch is imported and before xdist starts its workers, which inherit it.
@@ -14,6 +15,7 @@ os.environ.setdefault("BENCH_CACHE", tempfile.mkdtemp(prefix="bench-cache-"))
 # A shell lets what it starts in the background ignore Ctrl-C; so would every process of the tests that press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import forked  # noqa: E402
 import pytest  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
@@ -47,3 +49,18 @@ def bench_data() -> Path:
 def root() -> Path:
     """The project's top folder."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def forked_workers() -> Iterator[None]:
+    """Workers that need not import torch anew (``tests/forked.py``)."""
+    with forked.workers():
+        yield
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have tests of their own, and take longer than the runs."""
+    from bench import report
+
+    monkeypatch.setattr(report, "report", lambda *_: None)

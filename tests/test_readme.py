@@ -31,6 +31,7 @@ def test_the_plugin_example_runs(tmp_path: Path) -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in frame["environment.plugins.my_plugin.py"])
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_the_python_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = (
         code("python", "import bench, blocks")

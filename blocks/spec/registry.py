@@ -70,7 +70,8 @@ class Registry(MutableMapping[str, Entry[F]]):
         """Registers a function under its own name (or ``name``).
 
         Its options are its keyword-only arguments after the first ``takes`` (by default as many as all of this kind have).
-        Raises ``ValueError`` where the name is taken, or an option is not keyword-only, not annotated or, where this kind's options all have defaults, has none.
+        Raises ``ValueError`` where the name is taken, or an option is not keyword-only, not annotated or, where all options of
+        this kind have defaults, has none.
         """
         name = name or build.__name__
         takes = self._takes if takes is None else takes

@@ -15,6 +15,7 @@ from fake_records import scored
 
 import bench
 from bench.api import same_threads
+from bench.cli import main
 from bench.errors import UserError
 from bench.schedule import Machine
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "suites" / "smoke.yaml"
 CPU = Machine("cpu", workers=2)
 FAULTS = Path(__file__).with_name("plugin_faults.py")
+pytestmark = pytest.mark.usefixtures("forked_workers")
 
 
 def measured(folder: Path) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return outcome.folder
 
 
+@pytest.mark.usefixtures("no_report")
 def test_one_worker_and_two_give_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     outcome = bench.run(SMOKE, machine=Machine("cpu", workers=1), results=tmp_path)
     assert measured(outcome.folder) == measured(uninterrupted)
@@ -59,6 +62,7 @@ def test_a_second_run_starts_nothing_and_rewrites_nothing(uninterrupted: Path) -
     assert stamps() == before
 
 
+@pytest.mark.usefixtures("no_report")
 def test_killed_parent_loses_only_the_runs_in_flight(uninterrupted: Path, tmp_path: Path) -> None:
     process = start(SMOKE, "--workers", "1", "--device", "cpu", results=tmp_path)
     records = tmp_path / "smoke" / "records.jsonl"
@@ -94,7 +98,9 @@ def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if os.name == "posix" else ["?"]
 
 
-def test_every_failure_is_recorded_with_its_reason_and_stops_nobody(tmp_path: Path) -> None:
+def test_every_failure_is_recorded_with_its_reason_and_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     suite = tmp_path / "faults.yaml"
     kinds = ["raises", "diverges", "allocates", "exits", "sleeps"]
     variants = "\n".join(f"  {kind}: {{network.chain.0.kind: {kind}}}" for kind in kinds)
@@ -109,9 +115,9 @@ variants:
   sound too: {{recipe.lr: 0.01}}
 limits: {{time: 20s, memory: 1GB}}
 """)
-    process = start(suite, "--plugin", FAULTS, "--device", "cpu", "--workers", "2", results=tmp_path)
-    output = process.communicate(timeout=300)[0]
-    assert process.returncode == 1, output
+    options = ["--plugin", str(FAULTS), "--device", "cpu", "--workers", "2", "--results", str(tmp_path)]
+    assert main(["run", str(suite), *options]) == 1
+    output = "".join(capsys.readouterr())
     assert "Traceback" not in output
     frame = bench.records(tmp_path / "faults").set_index("variant")
     assert frame["status"].to_dict() == {"sound": "done", "sound too": "done"} | dict.fromkeys(kinds, "failed")
@@ -128,6 +134,7 @@ limits: {{time: 20s, memory: 1GB}}
     assert "this block always raises" in page
 
 
+@pytest.mark.usefixtures("no_report")
 def test_retry_repeats_only_what_failed(tmp_path: Path) -> None:
     suite = tmp_path / "retry.yaml"
     suite.write_text("""
@@ -148,6 +155,7 @@ variants: {sound: {}, broken: {network.kind: raises}}
     assert json.loads(retried[-1])["error"]["message"].startswith("RuntimeError at plugin_faults.py:")
 
 
+@pytest.mark.usefixtures("no_report")
 def test_only_keeps_to_the_named_variants(tmp_path: Path) -> None:
     outcome = bench.run(SMOKE, only=["residual"], machine=CPU, results=tmp_path)
     frame = bench.records(outcome.folder)

@@ -23,6 +23,8 @@ from bench.tables.sentences import mixtures, surroundings
 from bench.tune import Tuned, tune
 
 CPU = Machine("cpu", workers=1)
+pytestmark = pytest.mark.usefixtures("forked_workers", "no_report")
+
 SPEC = {"name": "image_masks", "folder": "mine"}
 BASE = {
     "data": SPEC,

@@ -20,7 +20,6 @@ from cluster_machines import PATHS, as_before, two_machines, wait_for
 from schedule_work import a_run, here
 
 from bench import api
-from bench import report as reports
 from bench.cluster import Cargo, Cluster, ClusterError, cargo, cluster, crew, nodes
 from bench.progress import View
 from bench.runs import Progress, RunRecord
@@ -45,12 +44,6 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "machines" in request.fixturenames:
         as_before(request.getfixturevalue("machines"))
-
-
-@pytest.fixture
-def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports have tests of their own, and take longer than the runs."""
-    monkeypatch.setattr(reports, "report", lambda *_: None)
 
 
 class Heard(View):

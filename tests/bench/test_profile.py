@@ -48,6 +48,7 @@ SUITE = {
     ],
 }  # fmt: skip
 QUICK = Stopping(6, 6)
+pytestmark = pytest.mark.usefixtures("forked_workers")
 
 
 class Heard(View):

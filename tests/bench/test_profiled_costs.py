@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from bench.report.interactive import interactive
 from fake_records import scored
 from markupsafe import Markup
 from profile_records import whole_record
@@ -17,7 +18,6 @@ from bench.profile import Profiled
 from bench.profile import report as profile_report
 from bench.report import leave, report
 from bench.report.html import UNQUOTED, Section
-from bench.report.interactive import interactive
 from bench.runs import RunRecord, Setting
 from bench.store import Store
 from bench.tables.frames import costs, scores_frame

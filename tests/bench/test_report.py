@@ -7,10 +7,10 @@ from typing import get_args
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from bench.report.captions import CAPTIONS, captions
 from fake_records import ENVIRONMENT, failed, plan_of, realistic, scored
 
 from bench.report import report
-from bench.report.captions import CAPTIONS, captions
 from bench.runs import RunRecord
 from bench.stats import interval
 from bench.store import StoreError

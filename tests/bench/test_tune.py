@@ -23,6 +23,8 @@ from bench.tune.owner import GONE, alive, marks, me
 from bench.tune.search import SETTINGS
 from bench.tune.storage import journal, opened
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 DONE = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 SUITE = {

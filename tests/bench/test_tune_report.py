@@ -17,6 +17,8 @@ from bench.tune import Tuned, tune
 from bench.tune.plots import best_of, draw, importance
 from bench.tune.report import report
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 SUITE = {
     "base": {
         "data": {"name": "digits"},

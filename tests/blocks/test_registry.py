@@ -23,7 +23,7 @@ WRONG = [
     (3, "network: expected NAME, {block: NAME, …} or {chain: [ … ]}, got 3"),
     ("conv", "network: 'conv' needs 'width'"),
     ("cnov", "network: 'cnov' is not a block; did you mean 'conv'?"),
-    ({"block": "conv", "chain": []}, "network: expected NAME, {block: NAME, …} or {chain: [ … ]}, got {'block': 'conv', 'chain': []}"),
+    ({"block": "conv", "chain": []}, "network: expected NAME, {block: NAME, …} or {chain: [ … ]}, got {'block': 'conv', "),
     ({"block": "cnov", "width": 4}, "block: 'cnov' is not a block; did you mean 'conv'?"),
     ({"block": ["conv"]}, "block: ['conv'] is not a block"),
     ({"block": "conv"}, "network: 'conv' needs 'width'"),
