@@ -15,7 +15,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,13 @@ def write(folder: Path, run: str, arrays: Mapping[str, Array]) -> None:
             _add(file, f"{name}.npy", _npy(array))
 
 
-def read(folder: Path, cell: str, run: str, names: Collection[str] | None = None) -> Arrays:
-    """Those of the arrays (None: all) that are kept of a run; none of a file that is damaged."""
+def read(folder: Path, cell: str, run: str, of: Sequence[str] = ("",)) -> Arrays:
+    """The arrays of a run whose names begin with one of ``of``; none of a file that is damaged."""
     for place in (_run_file(folder, run), _pack_file(folder, cell), _earlier_file(folder, run)):
         with contextlib.suppress(OSError, *DAMAGED), zipfile.ZipFile(place) as file:
             if members := _members(file, place, run):
-                wanted = members if names is None else [name for name in members if name in names]
-                return {name: _array(file.read(members[name])) for name in wanted}
+                wanted = {name: member for name, member in members.items() if name.startswith(tuple(of))}
+                return {name: _array(file.read(member)) for name, member in wanted.items()}
     return {}
 
 

@@ -37,8 +37,7 @@ def kept(scores: Scores, column: Column, folder: Path) -> dict[str, Kept]:
     found = {}
     for variant, cell in list(column.cells.items())[:VARIANTS]:
         for seed, record, key in _done(scores, cell):
-            names = {*_PICTURES, *overview, *_OTHERS}
-            if arrays := predictions.read(folder, key, record.id, names):
+            if arrays := predictions.read(folder, key, record.id, (*_PICTURES, *overview, *_OTHERS)):
                 whole = {overview[name]: array for name, array in arrays.items() if name in overview}
                 shown = {_PICTURES.get(name, name): array for name, array in arrays.items() if name not in overview}
                 if whole.keys() >= set(task.overview_of):
