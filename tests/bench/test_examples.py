@@ -7,10 +7,13 @@ from fake_predictions import RANKS, arrays_of, write_all
 from fake_records import cell_of, failed, plan_of, realistic, record_of, run_of
 from matplotlib.colors import to_hex
 
-from bench import plots
-from bench.plots.examples import SHOWN, picture
-from bench.plots.kept import COLUMNS, VARIANTS, Kept, files, kept, pictured
+from bench.plots.confusion import confusion
+from bench.plots.coordinates import coordinates
+from bench.plots.drawn import draw
+from bench.plots.examples import SHOWN, examples, picture
+from bench.plots.kept import COLUMNS, VARIANTS, Kept, fingerprints, kept, pictured
 from bench.plots.style import styled
+from bench.predictions import cell_key, pack
 from bench.runs import Seed
 from bench.tables.scores import Column, Scores
 from bench.tasks.pictures import PREDICTED, SIDE, TRUE
@@ -26,7 +29,7 @@ def of(arrays: dict) -> dict[str, Kept]:
 
 def drawn(task: str, arrays: dict):
     with styled():
-        figure = plots.examples(column(task), of(arrays))
+        figure = examples(column(task), of(arrays))
         figure.draw_without_rendering()
     return figure
 
@@ -124,7 +127,7 @@ def test_few_examples_leave_places_empty(ranks: list[str]) -> None:
 def test_the_confusion_matrix_shows_every_count_and_its_share_of_the_row() -> None:
     arrays = arrays_of("classification")
     with styled():
-        figure = plots.confusion(column("classification"), of(arrays))
+        figure = confusion(column("classification"), of(arrays))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     assert [text.get_text() for text in ax.texts] == ["20", "1", "", "2", "15", "3", "", "", ""]
@@ -136,7 +139,7 @@ def test_the_confusion_matrix_shows_every_count_and_its_share_of_the_row() -> No
 def test_a_hundred_classes_have_no_counts_but_ticks_that_can_be_read() -> None:
     arrays = arrays_of("classification") | {"confusion": np.eye(100, dtype=int), "classes": np.array([], dtype=str)}
     with styled():
-        figure = plots.confusion(column("classification"), of(arrays))
+        figure = confusion(column("classification"), of(arrays))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     assert not ax.texts
@@ -148,7 +151,7 @@ def test_a_hundred_classes_have_no_counts_but_ticks_that_can_be_read() -> None:
 def test_coordinates_and_their_least_squares_lines() -> None:
     arrays = arrays_of("localisation")
     with styled():
-        figure = plots.coordinates(column("localisation"), of(arrays))
+        figure = coordinates(column("localisation"), of(arrays))
     (ax,) = figure.axes
     points = [line for line in ax.lines if line.get_marker() in ("o", "^")]
     for axis, line in enumerate(points):
@@ -164,21 +167,43 @@ def test_wild_predictions_do_not_stretch_the_axes(value: float) -> None:
     arrays = arrays_of("localisation")
     arrays["sample_prediction"][0] = value
     with styled():
-        figure = plots.coordinates(column("localisation"), of(arrays))
+        figure = coordinates(column("localisation"), of(arrays))
     assert figure.axes[0].get_ylim()[1] < 20
 
 
-def test_of_each_variant_the_first_seed_that_has_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("earlier", [False, True])
+def test_of_each_variant_the_first_seed_that_has_a_file(tmp_path: Path, earlier: bool) -> None:
     plan, records = realistic(variants=3, seeds=3)
     records[0] = failed(records[0])
-    write_all(records, tmp_path)
+    write_all(records, tmp_path, earlier=earlier)
     scores = Scores(plan, records)
-    (tmp_path / f"{records[3].id}.npz").unlink()
-    (tmp_path / f"{records[6].id}.npz").write_bytes(b"torn")
+    place = tmp_path if earlier else tmp_path / "runs"
+    (place / f"{records[3].id}.npz").unlink()
+    (place / f"{records[6].id}.npz").write_bytes(b"torn")
     found = kept(scores, scores.columns[0], tmp_path)
     assert {variant: one.seed.init for variant, one in found.items()} == dict.fromkeys(scores.variants, 1)
     assert kept(scores, scores.columns[0], tmp_path / "nowhere") == {}
-    assert len(list(files(scores, tmp_path))) == 9
+    before = list(fingerprints(scores, tmp_path))
+    assert len(before) == 9
+    assert all(before)
+    write_all(records[1:2], tmp_path, earlier=earlier, channels=3)
+    assert sum(one != other for one, other in zip(before, fingerprints(scores, tmp_path), strict=True)) == 1
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_plots_are_made_of_what_was_kept_packed_or_not(tmp_path: Path, earlier: bool) -> None:
+    plan, records = realistic(variants=2, seeds=2)
+    write_all(records, tmp_path, earlier=earlier)
+    scores = Scores(plan, records)
+    unpacked = [kept(scores, column, tmp_path) for column in scores.columns]
+    cells = {cell_key(r.run): [one.id for one in records if cell_key(one.run) == cell_key(r.run)] for r in records}
+    pack(tmp_path, cells, print)
+    assert len(list(tmp_path.glob("cell_*.npz"))) == (0 if earlier else len(cells))
+    for column, found in zip(scores.columns, unpacked, strict=True):
+        expected = arrays_of(column.task)
+        for one in (*found.values(), *kept(scores, column, tmp_path).values()):
+            assert one.arrays.keys() == expected.keys()
+            assert all(np.array_equal(one.arrays[name], array) for name, array in expected.items())
 
 
 def test_figures_of_many_columns_and_variants_stay_few(tmp_path: Path) -> None:
@@ -211,5 +236,5 @@ def test_names_of_figures_are_safe_as_files_and_differ(tmp_path: Path) -> None:
         cells.append(cell_of("v", None, [run], grid={"point": point}))
         records.append(record_of(run, {"accuracy": 1.0}))
     scores = Scores(plan_of(cells, plots=("examples",)), records)
-    names = list(plots.draw(scores, write_all(records, tmp_path)))
+    names = list(draw(scores, write_all(records, tmp_path)).pictures)
     assert names == ["examples-digits_a_b", "examples-digits_a_b_n2", "examples-digits", "examples-digits_n2"]
