@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import plans
+from bench import plans, predictions
 from bench import plugins as plug_ins
 from bench.errors import UserError, nearest
 from bench.progress import View
@@ -108,6 +108,7 @@ def run(
             same_threads({id for cell in job.plan.cells for id in cell.ids}, store.records(), machine.threads, force)
             with executing(job, machine) as pool:
                 _execute(job, wanted, store, pool, tensorboard)
+        pack_predictions(job.plan, store.records(), job.folder, job.view.message)
         return job.reported(store, choice)
 
 
@@ -141,14 +142,33 @@ def records(folder: Path | str) -> "pd.DataFrame":
     return runs_frame(plans.expected(folder), Store(folder).records())
 
 
-def pack(folder: Path | str, say: Callable[[str], None] = print) -> tuple[int, int]:
+def pack(folder: Path | str, say: Callable[[str], None] = print, *, scores_only: bool = False) -> tuple[int, int]:
     """Compresses the records of a results folder, such as results/ablation: how many bytes they had, and how many they have.
 
-    ``say`` is told where another process is waited for. Raises ``UserError`` where no suite was run into the folder.
+    What runs kept of test examples is packed too; ``scores_only`` drops of it all but scores and pictures, so that it is small
+    enough to be published, and a metric that is not recorded cannot be computed any more. ``say`` is told where another process
+    is waited for. Raises ``UserError`` where no suite was run into the folder.
     """
     folder = Path(folder)
-    plans.expected(folder)
-    return Store(folder).pack(say)
+    plan, store = plans.expected(folder), Store(folder)
+    sizes = store.pack(say)
+    with store.lock(say):
+        pack_predictions(plan, store.records(), folder, say)
+        if scores_only:
+            predictions.keep_scores(folder / "predictions", say)
+    return sizes
+
+
+def pack_predictions(plan: Plan, records: Iterable[RunRecord], folder: Path, say: Callable[[str], None]) -> None:
+    """Packs what the runs of each cell kept of test examples. The caller holds the lock of the folder's store."""
+    if not any((folder / "predictions" / predictions.RUNS).glob("*.npz")):
+        return
+    recorded = {record.id: record for record in records}
+    cells: dict[str, list[str]] = {}
+    for cell in plan.cells:
+        if first := next((recorded[id] for id in cell.ids if id in recorded), None):
+            cells.setdefault(predictions.cell_key(first.run), []).extend(cell.ids)
+    predictions.pack(folder / "predictions", {key: [*dict.fromkeys(ids)] for key, ids in cells.items()}, say)
 
 
 class Job:
@@ -189,6 +209,8 @@ class Job:
         """What is to be shown. Raises ``UserError`` where the suite has no such metric, or no run can have it so."""
         from bench.tables.choice import Choice
 
+        if metric is not None:
+            plug_ins.load(self.plugins)  # which may have it
         choice = Choice(metric, aggregate, split)
         choice.check({cell.task for cell in self.plan.cells})
         return choice
@@ -197,13 +219,11 @@ class Job:
         """The report, written, and what it is made of."""
         from bench import report as reports  # with scipy: commands that report nothing start without it
 
-        plug_ins.load(
-            self.plugins
-        )  # a stored plan needs none, but their plots and table formats are part of the report
+        plug_ins.load(self.plugins)  # a stored plan needs none, but their plots and formats are part of the report
         ids = {id for cell in self.plan.cells for id in cell.ids}
         records = [record for record in store.records() if record.id in ids]
         if records or reports.has_sections(self.folder):
-            reports.report(self.plan, records, self.folder, choice, self.view.message)
+            records = reports.report(self.plan, records, self.folder, choice, self.view.message)
         return Outcome(self.plan, records, self.folder, choice)
 
     def _planned(self) -> Plan:
@@ -256,7 +276,7 @@ def work(run: Run, /, *, device: str, report: Callable[[Progress], None], folder
     return train(
         run, device=device, report=report,
         checkpoint=folder / "checkpoints" / f"{run.id}.pt",
-        predictions=folder / "predictions" / f"{run.id}.npz",
+        predictions=folder / "predictions",
         tensorboard=folder / "tensorboard" / run.id if tensorboard else None,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Data on its way to a node: looked for there first, compared by its bits, and sent once where it is missing or another."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +28,7 @@ def packed_data(spec: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
 
 def in_words(data: Data) -> dict[str, Any]:
     """All but the data: what a network that is only built, or given other numbers, needs of them."""
-    words = {name: getattr(data, name) for name in ("name", "task", "in_shape", "target_shape", "classes", "channels")}
+    words = {field.name: getattr(data, field.name) for field in fields(data) if field.name not in ("info", "load")}
     return words | {"info": vars(data.info)}
 
 
@@ -53,10 +54,9 @@ def receive(wanted: str, arrays: Arrays) -> str:
 
 def provide(spec: Mapping[str, Any], words: Mapping[str, Any]) -> None:
     """In a worker: from here on the spec stands for the data that was sent, or that only its words were."""
-    shape = {name: tuple(words[name]) for name in ("in_shape", "target_shape")}
-    names = {name: tuple(words[name]) for name in ("classes", "channels")}
-    info = Info(**words["info"])
-    provide_data(spec, Data(words["name"], words["task"], info=info, load=lambda: _loaded(words), **shape, **names))
+    tuples = {name: tuple(words[name]) for name in ("in_shape", "target_shape", "classes", "channels")}
+    others = {field.name: words[field.name] for field in fields(Data) if field.name in words}
+    provide_data(spec, Data(**others | tuples | {"info": Info(**words["info"]), "load": lambda: _loaded(words)}))
 
 
 def _key(wanted: str) -> dict[str, Any]:

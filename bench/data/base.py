@@ -23,8 +23,9 @@ class DataError(UserError):
 class Split:
     """Examples and their targets, on one device.
 
-    ``x`` is (N, C, H, W), uint8 or float32, not yet normalised. ``y`` is (N,) int64 classes, (N, 2) float32 coordinates
-    (x, y) in pixels, or (N, K, H, W) uint8 masks of 0 and 1. ``group`` is (N,) int64: which patient, where there are any.
+    ``x`` is (N, C, H, W), uint8 or float32, not yet normalised. ``y`` is what the task takes (bench.tasks): (N,) int64 classes
+    from 0, (N, 2) float32 positions (x, y) in pixels, (N, F) float32 numbers, or (N, K, H, W) uint8 masks of 0 and 1.
+    ``group`` is (N,) int64: which patient, where there are any.
     """
 
     x: Tensor
@@ -75,7 +76,7 @@ class Data:
     """What its targets mean: a name in bench.tasks (``classification``, ``localisation``, ``regression``, ``segmentation``)."""
     in_shape: Shape
     target_shape: Shape
-    """``(classes,)`` logits, ``(2,)`` coordinates, or ``(K, H, W)`` logits of masks."""
+    """``(classes,)`` logits, ``(2,)`` coordinates, ``(F,)`` numbers, or ``(K, H, W)`` logits of masks."""
     info: Info
     load: Callable[[], Loaded] = field(repr=False)
     """Reads, or generates, and caches; the second call is fast and memory-mapped."""
@@ -83,6 +84,11 @@ class Data:
     """Names of the classes, or of the masks."""
     channels: tuple[str, ...] = ()
     """Names of the input's channels, where they have any (modalities)."""
+    unit: str = ""
+    """Of the numbers of a regression (``mg/L``)."""
+    target_scale: float = 1.0
+    """The length of these numbers' natural range, such as their standard deviation: a margin that nobody states is 0.01 of it.
+    The author of the data set states it, as margins are fixed before anything is loaded or trained."""
 
 
 Maker = TypeVar("Maker", bound=Callable[..., Data])

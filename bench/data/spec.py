@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.data import base
 from bench.data.base import DATASETS, Data
+from bench.data.checked import checked
 from blocks.spec import Problem, SpecError, show
 
 
@@ -27,7 +28,8 @@ def check_options(*checks: tuple[str, Any, bool, str]) -> None:
 def data_from(spec: Any) -> Data:
     """The data set that a spec describes, its options bound; lists become tuples. The same spec gives the same object.
 
-    Raises ``SpecError`` for the spec or for option values that cannot be, ``DataError`` for missing files.
+    Raises ``SpecError`` for the spec or for option values that cannot be, ``DataError`` for missing files; its ``load`` raises
+    ``DataError`` for targets that its task cannot take.
     """
     resolved = resolve_data(spec)
     canonical = json.dumps(resolved, sort_keys=True)
@@ -47,5 +49,4 @@ def provide(spec: Mapping[str, Any], data: Data) -> None:
 @functools.lru_cache(maxsize=64)
 def _make(canonical: str, folders: tuple[str, ...]) -> Data:
     """Remembered by the folders too: what was found in one must not answer for another."""
-    data: Data = DATASETS.bind(json.loads(canonical))()
-    return data
+    return checked(DATASETS.bind(json.loads(canonical))())

@@ -34,6 +34,7 @@ def examples(column: Column, found: dict[str, Kept]) -> "Figure | None":
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
+    found = {variant: kept for variant, kept in found.items() if "input" in kept.arrays}
     if not found:
         return None
     task = task_of(column.task)

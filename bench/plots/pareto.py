@@ -137,7 +137,7 @@ def _figure(scores: Scores, name: str) -> "Figure | None":
             )  # fmt: skip
         ends = [end for variant in points for end in interval_of(scores, column.cells[variant], cost.key) or ()]
         _axis(ax, [*(x for x, _ in points.values()), *filter(math.isfinite, ends)], cost)
-        _staircase(ax, list(points.values()), task_of(column.task).metrics[metric].direction)
+        _staircase(ax, list(points.values()), task_of(column.task).all_metrics()[metric].direction)
         ax.set_ylabel(scores.label(column.task))
     legend(figure, scores.variants, lines=False, more=[Line2D([], [], **FRONT, label="Pareto front")])
     return figure
@@ -211,7 +211,7 @@ def _front(scores: Scores, column: Column, sizes: dict[str, float]) -> dict[str,
     """The line through the variants that no other beats in both score and cost."""
     metric, variants = scores.metric(column.task), list(sizes)
     means = [float(stats.mean(scores.values(column.cells[variant], metric))) for variant in variants]
-    best = front(list(sizes.values()), means, task_of(column.task).metrics[metric].direction)
+    best = front(list(sizes.values()), means, task_of(column.task).all_metrics()[metric].direction)
     return {
         "type": "scatter", "mode": "lines", "name": "front", "hoverinfo": "skip", "x": [sizes[variants[i]] for i in best],
         "y": [live.number(means[i]) for i in best], "line": {"color": "#808080", "width": 1, "dash": "dot"},

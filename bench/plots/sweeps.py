@@ -56,7 +56,7 @@ def _titles(drawn: list[Line]) -> list[str]:
 
 def _cells(scores: Scores) -> list[PlanCell]:
     """Those that have the metric that is shown."""
-    return [cell for cell in scores.plan.cells if scores.metric(cell.task) in task_of(cell.task).metrics]
+    return [cell for cell in scores.plan.cells if scores.metric(cell.task) in task_of(cell.task).all_metrics()]
 
 
 def _values(scores: Scores, cell: PlanCell) -> stats.Array:

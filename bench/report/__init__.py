@@ -15,7 +15,7 @@ from bench import plugins
 from bench.environment import code_version
 from bench.errors import UserError
 from bench.plots.drawn import draw, reason
-from bench.plots.kept import files as files_of_examples
+from bench.plots.kept import fingerprints
 from bench.report.html import Section, figure
 from bench.report.html import page as html_page
 from bench.report.page import readme
@@ -24,6 +24,7 @@ from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
 from bench.tables import comparison, comparison_tables, sentences
 from bench.tables.choice import AGGREGATES, Choice
+from bench.tables.computed import with_metric
 from bench.tables.formats import TABLE_FORMATS, csv, written
 from bench.tables.frames import runs_frame, scores_frame
 from bench.tables.parquet import parquet
@@ -43,21 +44,24 @@ def report(
     folder: Path,
     choice: Choice = DEFAULT,
     say: Say = lambda _: None,
-) -> None:
+) -> list[RunRecord]:
     """Writes README.md, report.html, runs.parquet, tables/ and plots/ under ``folder``, each file only where it changes.
 
     Of any other choice than the default all of it again, under ``choices/<metric>-<aggregate>-<split>/``: neither replaces the
     other. Sections that other commands left there (``leave``) are part of report.html, and profiles that are recorded there give
     costs to the scores. A plot or a table format that raises is left out: the report and ``say`` name it with the reason.
-    Nothing is done for equal input. Safe at any time, on any part of the records. Raises ``StoreError`` where a file cannot be
-    written, ``UserError`` where no run has what is chosen.
+    Nothing is done for equal input. Safe at any time, on any part of the records. Gives the records as they are shown: with the
+    chosen metric, where it is computed from what the runs kept. Raises ``StoreError`` where a file cannot be written,
+    ``UserError`` where no run has what is chosen.
     """
-    records = [*records, *_others(plan, folder)]
-    _make(Scores(plan, records), _left(folder), folder / "predictions", folder, say)
-    chosen = Scores(plan, records, choice)
+    records, others, predictions = [*records], _others(plan, folder), folder / "predictions"
+    _make(Scores(plan, [*records, *others]), _left(folder), predictions, folder, say)
+    shown, note = with_metric(plan, records, predictions, choice)
+    chosen = Scores(plan, [*shown, *others], choice)
     if chosen.place:
         _check(chosen)
-        _make(chosen, [], None, folder / chosen.place, say)
+        _make(chosen, [], None, folder / chosen.place, say, note)
+    return shown
 
 
 def _check(scores: Scores) -> None:
@@ -71,13 +75,15 @@ def _check(scores: Scores) -> None:
         )
 
 
-def _make(scores: Scores, more: Sequence[Section], predictions: Path | None, folder: Path, say: Say) -> None:
+def _make(
+    scores: Scores, more: Sequence[Section], predictions: Path | None, folder: Path, say: Say, note: str = ""
+) -> None:
     made_from, stamp = _digest(scores, more, predictions), folder / ".report.json"
     before = _made(stamp)
     if before.get("made_from") == made_from and all((folder / name).is_file() for name in before["files"]):
         left_out = before["left_out"]
     else:
-        files, left_out = _files(scores, more, predictions)
+        files, left_out = _files(scores, more, predictions, note)
         for name, content in files.items():
             write_if_changed(folder / name, content)
         for name in set(before.get("files", ())) - files.keys():  # a figure that now has nothing to show
@@ -144,8 +150,8 @@ def _digest(scores: Scores, more: Sequence[Section], predictions: Path | None) -
         digest.update(record.model_dump_json().encode() + b"\n")
     for section in more:
         digest.update(f"{section.title}\n{section.html}\n{section.markdown}\n".encode())
-    for file in files_of_examples(scores, predictions) if predictions else ():
-        digest.update(file.name.encode() + file.read_bytes())
+    for fingerprint in fingerprints(scores, predictions) if predictions else ():
+        digest.update(fingerprint.encode() + b"\n")
     return digest.hexdigest()
 
 
@@ -160,7 +166,7 @@ def _made(stamp: Path) -> dict[str, Any]:
 
 
 def _files(
-    scores: Scores, more: Sequence[Section], predictions: Path | None
+    scores: Scores, more: Sequence[Section], predictions: Path | None, note: str
 ) -> tuple[dict[str, str | bytes], list[str]]:
     """Each file's path under the folder and its content, README.md last; and a line for each plot and format that raised."""
     files, left_out = dict[str, str | bytes](), list[str]()
@@ -170,7 +176,7 @@ def _files(
     left_out += [f"not drawn: {name} ({why})" for name, why in drawn.left_out.items()]
     for name, picture in drawn.pictures.items():
         files |= {f"{PLOTS}/{name}.{kind}": content for kind, content in picture.files.items()}
-    tables, notes = comparison_tables(scores), [*sentences.mixtures(scores), *left_out]
+    tables, notes = comparison_tables(scores), [*sentences.mixtures(scores), *left_out, *filter(None, [note])]
     added = sorted(name for name in files if name.startswith("tables/comparison.") and name not in LINKED)
     files["report.html"] = html_page(scores, tables, drawn, more, notes)
     files["README.md"] = readme(scores, tables, drawn.pictures, more, notes, added)

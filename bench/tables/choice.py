@@ -27,7 +27,8 @@ class Choice:
 
     def check(self, tasks: Collection[str]) -> None:
         """Raises ``UserError``, with the nearest name, where none of the tasks has the metric, or no run can have the value."""
-        metrics = {metric for task in tasks for metric in task_of(task).metrics}
+        metrics = {metric for task in tasks for metric in task_of(task).all_metrics()}
+        recorded = {metric for task in tasks for metric in task_of(task).metrics}
         if self.metric is not None and self.metric not in metrics:
             raise UserError(
                 f"--metric {self.metric!r} is not a metric of {' or '.join(sorted(tasks))}{nearest(self.metric, metrics)}"
@@ -36,6 +37,12 @@ class Choice:
             raise UserError(f"--aggregate {self.aggregate!r}: no such aggregate{nearest(self.aggregate, AGGREGATES)}")
         if self.split is not None and self.split not in SPLITS:
             raise UserError(f"--split {self.split!r}: no such split{nearest(self.split, SPLITS)}")
+        elsewhere = self.aggregate != "best" or self.split not in (None, "test")
+        if self.metric is not None and self.metric not in recorded and elsewhere:
+            raise UserError(
+                f"--metric {self.metric} is recorded by no run, what is kept to compute it from is of the test split with the "
+                "selected weights; leave out --aggregate and --split"
+            )
         if self.split == "test" and self.aggregate != "best":
             raise UserError(
                 f"--aggregate {self.aggregate} --split test: a run looks at test once, with the weights that its recipe selects, "

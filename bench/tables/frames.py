@@ -62,7 +62,8 @@ def scores_frame(scores: Scores) -> "pd.DataFrame":
 
 def _column_rows(scores: Scores, column: Column) -> Iterator[Row]:
     task = task_of(column.task)
-    for name, metric in task.metrics.items():
+    known = task.all_metrics()
+    for name, metric in {name: known[name] for name in (*task.metrics, scores.metric(column.task))}.items():
         compared = scores.comparisons(column, name)
         best, tied = scores.best(column, name)
         for variant, cell in column.cells.items():

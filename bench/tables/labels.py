@@ -27,7 +27,7 @@ def metric_label(task: str, metric: str, split: str = "test", aggregate: str = "
     """``distance (px) ↓``: the metric in words, its unit, and where better is; with split and aggregate where they are not test
     and that of the selected weights.
     """
-    info = task_of(task).metrics[metric]
+    info = task_of(task).all_metrics()[metric]
     words = [
         *([] if split == "test" else [split]),
         metric.replace("_", " "),

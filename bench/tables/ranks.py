@@ -32,7 +32,7 @@ def ranking_of(scores: Scores) -> Ranking:
 def _upwards(scores: Scores, column: Column) -> list[float]:
     """Each variant's mean in the column, turned so that more is better; NaN without scores."""
     metric = scores.metric(column.task)
-    sign = 1 if task_of(column.task).metrics[metric].direction == "max" else -1
+    sign = 1 if task_of(column.task).all_metrics()[metric].direction == "max" else -1
     cells = [column.cells.get(variant) for variant in scores.variants]
     return [sign * float(stats.mean(scores.values(cell, metric))) if cell else math.nan for cell in cells]
 

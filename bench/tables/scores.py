@@ -133,7 +133,7 @@ class Scores:
     def columns(self) -> list[Column]:
         """The data/grid points whose task has the metric that is shown, in the plan's order."""
         points: dict[str, dict[str, PlanCell]] = {}
-        for cell in [cell for cell in self.plan.cells if self.metric(cell.task) in task_of(cell.task).metrics]:
+        for cell in [cell for cell in self.plan.cells if self.metric(cell.task) in task_of(cell.task).all_metrics()]:
             points.setdefault(json.dumps([cell.data, cell.grid], sort_keys=True), {})[cell.variant] = cell
         firsts = [next(iter(cells.values())) for cells in points.values()]
         labels = Counter(map(short_label, firsts))
@@ -187,7 +187,7 @@ class Scores:
         p_values = [
             stats.p_value(list(d.values()), seeds=seed_pairs(d)) if len(d) >= enough else math.nan for d in differences
         ]
-        info = task_of(column.task).metrics[metric]
+        info = task_of(column.task).all_metrics()[metric]
         return {
             cell.variant: Comparison(
                 cell, other, metric, info, np.array(list(found.values())), seed_pairs(found), len(family), float(p)
@@ -206,7 +206,9 @@ class Scores:
         means = {variant: value for variant, value in means.items() if not math.isnan(value)}
         if len(column.cells) < 2 or not means:
             return "", set()
-        best = (max if task_of(column.task).metrics[metric].direction == "max" else min)(means, key=means.__getitem__)
+        best = (max if task_of(column.task).all_metrics()[metric].direction == "max" else min)(
+            means, key=means.__getitem__
+        )
         rivals, level = means.keys() - {best}, 1 - stats.ALPHA / max(math.comb(len(means), 2), 1)
         apart = set()
         for variant in rivals:

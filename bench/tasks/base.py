@@ -26,6 +26,8 @@ Terms = Mapping[str, Mapping[str, Any]]
 """Loss → its ``weight`` and options."""
 Measure = Callable[[Statistics], float]
 Move = Callable[["Tensor"], "Tensor"]
+SAMPLE = 80
+"""Of how many test examples plots show true and predicted numbers."""
 CHUNK = 64 * 2**20
 """Bytes of a memory-mapped split that are checked at a time."""
 
@@ -118,6 +120,13 @@ class Task:
     def unpacked(self, arrays: Statistics) -> Statistics:
         """The statistics that metrics take, with ``prediction`` and ``target``, of what ``packed`` and ``brief`` gave."""
         raise NotImplementedError
+
+    overview_of: ClassVar[Sequence[str]] = ()
+    """The stored arrays that ``overview`` takes."""
+
+    def overview(self, arrays: Statistics, classes: int) -> dict[str, Array]:
+        """What plots of a whole split are made from: ``confusion``, or ``sample_target`` and ``sample_prediction``."""
+        return {}
 
     # augmentation -------------------------------------------------------------------------------------------------------------
 
@@ -256,6 +265,12 @@ def task_of(name: str) -> Task:
 def on_host(tensors: "Mapping[str, Tensor]") -> dict[str, Array]:
     """The tensors as NumPy has them; waits for the device."""
     return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+
+
+def sample(arrays: Statistics) -> dict[str, Array]:
+    """True and predicted numbers of examples that are evenly spread over the split."""
+    step = -(-len(arrays["target"]) // SAMPLE)
+    return {f"sample_{name}": arrays[name][::step] for name in ("target", "prediction")}
 
 
 def mean(values: Sequence[float] | Array) -> float:

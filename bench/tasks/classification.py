@@ -103,6 +103,13 @@ class Classification(Task):
         confusion = _confusion(target, arrays["predicted"].astype(np.int64), scores.shape[1])
         return {"scores": scores, "prediction": scores, "target": target, "confusion": confusion}
 
+    overview_of = ("predicted", "target")
+
+    def overview(self, arrays: Statistics, classes: int) -> dict[str, Array]:
+        """The confusion matrix."""
+        target, predicted = (arrays[name].astype(np.int64) for name in ("target", "predicted"))
+        return {"confusion": _confusion(target, predicted, max(classes, target.max() + 1, predicted.max() + 1))}
+
     def mixable(self, y: "Tensor", classes: int) -> "Tensor":
         """(B, classes) float: 1 for the class."""
         import torch

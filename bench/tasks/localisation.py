@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.tasks import pictures
-from bench.tasks.base import Array, Move, Shape, Statistics, Task, expected, finite, metric, task
+from bench.tasks.base import Array, Move, Shape, Statistics, Task, expected, finite, metric, sample, task
 from bench.text import fixed
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ class Localisation(Task):
     def example_score(self, statistics: Statistics) -> Array:
         """(N,) the distances."""
         return statistics["distance"]
+
+    overview_of = ("prediction", "target")
+
+    def overview(self, arrays: Statistics, classes: int) -> dict[str, Array]:
+        """Some true and predicted numbers."""
+        return sample(arrays)
 
     def unpacked(self, arrays: Statistics) -> Statistics:
         """Stored as they are."""

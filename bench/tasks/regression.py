@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.tasks.base import Array, Shape, Statistics, Task, expected, finite, loss, mean, metric, ratio, task
+from bench.tasks.base import Array, Shape, Statistics, Task, expected, finite, loss, mean, metric, ratio, sample, task
 from blocks.spec import Above
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ class Regression(Task):
         """(N,) the root mean squared error of each example's numbers."""
         errors: Array = np.sqrt(_squares(statistics).mean(1))
         return errors
+
+    overview_of = ("prediction", "target")
+
+    def overview(self, arrays: Statistics, classes: int) -> dict[str, Array]:
+        """Some true and predicted numbers."""
+        return sample(arrays)
 
     def unpacked(self, arrays: Statistics) -> Statistics:
         """Stored as they are."""

@@ -16,6 +16,7 @@ from bench.data.spec import data_from
 from bench.data.splits import Splits, splits
 from bench.environment import Environment, environment
 from bench.errors import UserError
+from bench.predictions import write
 from bench.recipe import augmentation_problems
 from bench.runs import Diverged, Progress, Run, RunRecord
 from bench.tasks import Task, task_of
@@ -27,7 +28,7 @@ from bench.train.feed import Feed
 from bench.train.optim import optimizer
 from bench.train.passes import evaluate, forward, train_pass
 from bench.train.peak import PeakMemory
-from bench.train.predictions import write_predictions
+from bench.train.predictions import Whole, kept
 from bench.train.reproducible import reproducible
 from bench.train.stopping import stopped
 
@@ -49,7 +50,8 @@ def train(
 
     The same run gives the same bits on the same kind of device with as many threads, also where it goes on from a
     ``checkpoint``. ``report`` hears of the start and of every epoch; ``tensorboard`` is this run's folder for its curves,
-    ``predictions`` an .npz of test examples. ``give_up`` is asked after each epoch but the last, with the curves so far: where
+    ``predictions`` the folder for what is kept of
+    test examples (bench.predictions). ``give_up`` is asked after each epoch but the last, with the curves so far: where
     it says so the record is that of a pruned run, without metrics. Raises ``Diverged`` for a loss that is NaN or infinite,
     ``UserError`` for a run that cannot be, and whatever torch raises.
     """
@@ -169,14 +171,14 @@ def evaluated(job: Job, state: State, predictions: Path | None) -> dict[str, Any
 
 
 def tested(job: Job, state: State, predictions: Path | None) -> dict[str, float]:
-    """What the model comes to on test: its only use. Writes the examples' file where there is to be one."""
+    """What the model comes to on test: its only use. Writes what is kept of the examples where there is to be a file."""
     test, recipe = Feed.of(job.parts.test, job.parts, job.data, job.run.recipe, job.device), job.run.recipe
-    tally = evaluate(state, test, job.task, recipe)
+    whole = Whole(job.task, len(test))
+    tally = evaluate(state, test, job.task, recipe, whole.add if predictions else None)
     if predictions is not None:
         with torch.no_grad():
-            write_predictions(
-                predictions, test, job.task, tally.statistics(), lambda x: job.task.predict(forward(state, x, recipe))
-            )
+            arrays = kept(test, job.task, tally.statistics(), lambda x: job.task.predict(forward(state, x, recipe)))
+        write(predictions, job.run.id, arrays | whole.arrays())
     return tally.values()
 
 

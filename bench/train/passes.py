@@ -1,5 +1,6 @@
 """One pass over a split: the training loop, and the evaluation."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -48,13 +49,17 @@ def optimizer_step(state: State, recipe: Recipe) -> None:
 
 
 @torch.no_grad()
-def evaluate(state: State, feed: Feed, task: Task, recipe: Recipe) -> Tally:
-    """One pass in eval mode, in the split's own order, in batches of the recipe's size."""
+def evaluate(
+    state: State, feed: Feed, task: Task, recipe: Recipe, see: Callable[[Tensor, Tensor], None] | None = None
+) -> Tally:
+    """One pass in eval mode, in the split's own order, in batches of the recipe's size; ``see`` gets outputs and targets."""
     state.model.eval()
     tally = Tally(task, recipe.average == "batches")
     for x, y in feed.batches():
         output = forward(state, x, recipe)
         tally.add(task.loss(output, y, recipe.loss), output, y)
+        if see is not None:
+            see(output, y)
     return tally
 
 

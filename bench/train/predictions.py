@@ -1,12 +1,12 @@
-"""What a network made of the test split, small enough to keep: its confusions, and its worst, median and best examples."""
+"""What is kept of the test split: of every example what its task keeps, and pictures of the worst, the median and the best."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bench.predictions import PICTURES, SCORES, WHOLE
 from bench.tasks import Array, Statistics, Task, on_host
 from bench.train.feed import Feed
 
@@ -14,20 +14,38 @@ EACH = 4
 """How many of the worst, of the median and of the best examples; fewer where they are large."""
 ROOM = 4 * 2**20
 """Bytes, before compression, that the examples' inputs, targets and predictions may take."""
-SAMPLE = 80
-"""Of how many test examples the true and predicted coordinates are kept."""
+LIMIT = 16 * 2**20
+"""Bytes, before compression, that the predictions of a whole split may take; of a larger one there are scores alone."""
 
 
-def write_predictions(
-    path: Path, feed: Feed, task: Task, statistics: Statistics, predict: Callable[[Tensor], Tensor]
-) -> None:
-    """Writes an .npz of at most 12 examples, n of them, that take at most ``ROOM`` (where one of each rank does not take more):
+class Whole:
+    """Predictions and targets of every example, as small as the task packs them, where they stay within ``LIMIT``."""
 
-    ``rank`` (n,) "worst", "median" or "best"; ``index`` (n,) in the split; ``score`` (n,) the task's score of one example
-    (probability of its class, distance in px, Dice); ``input`` (n, C, H, W) as stored, before normalisation; ``target``;
-    ``prediction`` (class probabilities, coordinates, or the probability of each pixel); ``classes``; and for classification
-    ``confusion`` (C, C) of the whole split, rows the true classes; for regression ``sample_target`` and ``sample_prediction``
-    (m, 2), of at most ``SAMPLE`` examples evenly spread over the split. Images without any mask are no examples.
+    def __init__(self, task: Task, examples: int) -> None:
+        self._task, self._examples = task, examples
+        self._batches: list[dict[str, Array]] = []
+        self._fits = True
+
+    def add(self, output: Tensor, target: Tensor) -> None:
+        """One more batch."""
+        if not self._fits:
+            return
+        packed = self._task.packed(**on_host({"prediction": self._task.predict(output), "target": target}))
+        self._fits = sum(array.nbytes for array in packed.values()) * self._examples <= LIMIT * len(output)
+        self._batches = [*self._batches, packed] if self._fits else []
+
+    def arrays(self) -> dict[str, Array]:
+        """By name, N first; none where they would take too much."""
+        names = self._batches[0] if self._batches else ()
+        return {WHOLE + name: np.concatenate([batch[name] for batch in self._batches]) for name in names}
+
+
+def kept(feed: Feed, task: Task, statistics: Statistics, predict: Callable[[Tensor], Tensor]) -> dict[str, Array]:
+    """The scores of every example (``Task.brief``), the names of classes or masks, and at most 12 pictures, n of them.
+
+    Pictures take at most ``ROOM`` (where one of each rank does not take more): ``rank`` (n,) "worst", "median" or "best";
+    ``index`` (n,) in the split; ``score`` (n,) as ``Task.example_score``; ``input`` (n, C, H, W) as stored, before
+    normalisation; ``target`` and ``prediction`` as ``Task.draw`` takes them. Images without any mask are no pictures.
     """
     scores = task.example_score(statistics)
     shown = task.worth_showing(statistics, len(scores))
@@ -37,18 +55,13 @@ def write_predictions(
     picked = order[list(ranks)]
     index = torch.from_numpy(picked).to(feed.x.device)
     x, _ = feed.take(index)
-    arrays: dict[str, Array] = {
-        "rank": np.array(list(ranks.values())),
-        "index": picked,
-        "score": scores[picked],
+    pictures: dict[str, Array] = {"rank": np.array(list(ranks.values())), "index": picked, "score": scores[picked]}
+    pictures |= on_host({"input": feed.x[index], "target": feed.y[index], "prediction": predict(x)})
+    return {
         "classes": np.array(feed.data.classes, dtype=str),
+        **{SCORES + name: array for name, array in task.brief(statistics).items()},
+        **{PICTURES + name: array for name, array in pictures.items()},
     }
-    arrays |= on_host({"input": feed.x[index], "target": feed.y[index], "prediction": predict(x)})
-    if "confusion" in statistics:
-        arrays["confusion"] = statistics["confusion"]
-    if feed.y.ndim == 2:
-        arrays |= on_host(_sample(feed, predict))
-    _write(path, arrays)
 
 
 def _each(feed: Feed) -> int:
@@ -58,13 +71,6 @@ def _each(feed: Feed) -> int:
     return min(max(ROOM // (3 * size), 1), EACH)
 
 
-def _sample(feed: Feed, predict: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-    """True and predicted targets of examples that are evenly spread, in batches of the size that the run has memory for."""
-    index = torch.arange(0, len(feed), -(-len(feed) // SAMPLE), device=feed.x.device)
-    batches = [predict(feed.take(part)[0]) for part in torch.split(index, feed.recipe.batch_size)]
-    return {"sample_target": feed.y[index], "sample_prediction": torch.cat(batches)}
-
-
 def _ranks(n: int, each: int) -> dict[int, str]:
     """Place in the order → what it is; each place once, the ends before the middle."""
     worst, best = range(min(each, n)), range(max(n - each, 0), n)
@@ -72,12 +78,3 @@ def _ranks(n: int, each: int) -> dict[int, str]:
     median = range(start, min(start + each, n))
     named = dict.fromkeys(median, "median") | dict.fromkeys(best, "best") | dict.fromkeys(worst, "worst")
     return dict(sorted(named.items()))
-
-
-def _write(path: Path, arrays: Mapping[str, Array]) -> None:
-    """All or nothing: what stands at ``path`` is always whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    partial.replace(path)
