@@ -7,8 +7,10 @@ from fake_predictions import RANKS, arrays_of, write_all
 from fake_records import cell_of, failed, plan_of, realistic, record_of, run_of
 from matplotlib.colors import to_hex
 
-from bench import plots
-from bench.plots.examples import SHOWN, picture
+from bench.plots.confusion import confusion
+from bench.plots.coordinates import coordinates
+from bench.plots.drawn import draw
+from bench.plots.examples import SHOWN, examples, picture
 from bench.plots.kept import COLUMNS, VARIANTS, Kept, files, kept, pictured
 from bench.plots.style import styled
 from bench.runs import Seed
@@ -26,7 +28,7 @@ def of(arrays: dict) -> dict[str, Kept]:
 
 def drawn(task: str, arrays: dict):
     with styled():
-        figure = plots.examples(column(task), of(arrays))
+        figure = examples(column(task), of(arrays))
         figure.draw_without_rendering()
     return figure
 
@@ -124,7 +126,7 @@ def test_few_examples_leave_places_empty(ranks: list[str]) -> None:
 def test_the_confusion_matrix_shows_every_count_and_its_share_of_the_row() -> None:
     arrays = arrays_of("classification")
     with styled():
-        figure = plots.confusion(column("classification"), of(arrays))
+        figure = confusion(column("classification"), of(arrays))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     assert [text.get_text() for text in ax.texts] == ["20", "1", "", "2", "15", "3", "", "", ""]
@@ -136,7 +138,7 @@ def test_the_confusion_matrix_shows_every_count_and_its_share_of_the_row() -> No
 def test_a_hundred_classes_have_no_counts_but_ticks_that_can_be_read() -> None:
     arrays = arrays_of("classification") | {"confusion": np.eye(100, dtype=int), "classes": np.array([], dtype=str)}
     with styled():
-        figure = plots.confusion(column("classification"), of(arrays))
+        figure = confusion(column("classification"), of(arrays))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     assert not ax.texts
@@ -148,7 +150,7 @@ def test_a_hundred_classes_have_no_counts_but_ticks_that_can_be_read() -> None:
 def test_coordinates_and_their_least_squares_lines() -> None:
     arrays = arrays_of("localisation")
     with styled():
-        figure = plots.coordinates(column("localisation"), of(arrays))
+        figure = coordinates(column("localisation"), of(arrays))
     (ax,) = figure.axes
     points = [line for line in ax.lines if line.get_marker() in ("o", "^")]
     for axis, line in enumerate(points):
@@ -164,7 +166,7 @@ def test_wild_predictions_do_not_stretch_the_axes(value: float) -> None:
     arrays = arrays_of("localisation")
     arrays["sample_prediction"][0] = value
     with styled():
-        figure = plots.coordinates(column("localisation"), of(arrays))
+        figure = coordinates(column("localisation"), of(arrays))
     assert figure.axes[0].get_ylim()[1] < 20
 
 
@@ -211,5 +213,5 @@ def test_names_of_figures_are_safe_as_files_and_differ(tmp_path: Path) -> None:
         cells.append(cell_of("v", None, [run], grid={"point": point}))
         records.append(record_of(run, {"accuracy": 1.0}))
     scores = Scores(plan_of(cells, plots=("examples",)), records)
-    names = list(plots.draw(scores, write_all(records, tmp_path)))
+    names = list(draw(scores, write_all(records, tmp_path)).pictures)
     assert names == ["examples-digits_a_b", "examples-digits_a_b_n2", "examples-digits", "examples-digits_n2"]
