@@ -41,7 +41,12 @@ def defaults() -> dict[str, Any]:
         if registry.kind not in ("plot", "table format", "metric")  # no run is named by those
     }
     found["head"] = {"head": of_options(HEAD_OPTIONS), "output": of_options(OUTPUT_OPTIONS)}
-    for name, model in {"recipe": Recipe, "early_stopping": EarlyStopping, "budget": Budget, "setting": Setting}.items():
+    for name, model in {
+        "recipe": Recipe,
+        "early_stopping": EarlyStopping,
+        "budget": Budget,
+        "setting": Setting,
+    }.items():
         fields = model.model_fields.items()
         found[name] = {name: {key: field.get_default() for key, field in fields if not field.is_required()}}
     found["task"] = {
@@ -100,7 +105,9 @@ SAME = {
 }
 OTHER = {
     "a width": run(network={"block": "encoder", "widths": [8, 17], "stage": {"block": "conv"}}),
-    "an option deep inside": run(network={"block": "encoder", "widths": [8, 16], "stage": {"block": "conv", "depth": 3}}),
+    "an option deep inside": run(
+        network={"block": "encoder", "widths": [8, 16], "stage": {"block": "conv", "depth": 3}}
+    ),
     "another block": run(network={"block": "encoder", "widths": [8, 16], "stage": {"block": "residual"}}),
     "another data set": run(data={"name": "wave_source"}),
     "an option of the data": run(data={"name": "noise", "seed": 1}),
@@ -154,7 +161,7 @@ def specs(registry: Registry[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
     def options(name: str) -> st.SearchStrategy[dict[str, Any]]:
         defaults = of_options(registry[name].options)
-        needed = {key: 1 for key in registry[name].options.keys() - defaults.keys()}
+        needed = dict.fromkeys(registry[name].options.keys() - defaults.keys(), 1)
         changed = {key: other(value) for key, value in defaults.items() if other(value) is not None}
         each = {key: st.sampled_from([value, changed[key]]) for key, value in defaults.items() if key in changed}
         return st.fixed_dictionaries({}, optional=each).map(lambda given: {"name": name, **needed, **given})

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from bench.report.interactive import interactive
 from fake_records import scored
 from markupsafe import Markup
 from profile_records import whole_record

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from bench.report.captions import CAPTIONS, captions
 from fake_records import ENVIRONMENT, failed, plan_of, realistic, scored
 
 from bench.report import report
