@@ -31,11 +31,17 @@ def workers() -> Iterator[None]:
         yield
 
 
+def started(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A process that calls a module-level function; its ``exitcode`` is 1 where that raises."""
+    process = _process(function, arguments)
+    process.start()
+    return process
+
+
 def result_of(function: Callable[..., Any], *arguments: Any, **environment: str) -> Any:
     """What a module-level function returns, in a process of its own with these environment variables."""
     ours, theirs = _context().Pipe(duplex=False)
-    process = _process(_answer, (theirs, environment, function, arguments))
-    process.start()
+    process = started(_answer, theirs, environment, function, arguments)
     theirs.close()
     try:
         return ours.recv()

@@ -15,7 +15,8 @@ from bench.errors import UserError, nearest
 from bench.plugins import read
 from bench.plugins.canonical import canonical
 from bench.plugins.imports import Source, imports, installed_packages, local_modules
-from bench.plugins.names import Names, bound_by, names_of
+from bench.plugins.names import Names, names_of
+from bench.plugins.scopes import bound_by
 
 __all__ = ["fingerprint", "fingerprint_source", "installed_packages"]
 
@@ -115,18 +116,17 @@ def _unused(units: list[_Unit]) -> list[ast.stmt]:
 def _needed(name: str, units: list[_Unit]) -> list[_Unit]:
     """The units that bind or may change the name or, transitively, a name that these refer to."""
     effects = _effects(units)
-    wanted, chosen = {name}, set[int]()
+    wanted = {name}
     while True:
-        found = {
-            place for place, unit in enumerate(units)
-            if not wanted.isdisjoint(unit.names.binds | unit.names.later | unit.names.exposed | effects[place])
-        }  # fmt: skip
-        if found == chosen:
-            return [units[place] for place in sorted(chosen)]
-        chosen = found
-        for names in (units[place].names for place in chosen):
-            aliases = set() if names.exposed.isdisjoint(wanted) else names.binds
-            wanted = wanted | names.loads | aliases
+        chosen = [
+            unit for unit, effect in zip(units, effects, strict=True)
+            if not wanted.isdisjoint(unit.names.binds | unit.names.later | unit.names.exposed | effect)
+        ]  # fmt: skip
+        aliases = set().union(*(unit.names.binds for unit in chosen if not wanted.isdisjoint(unit.names.exposed)))
+        more = wanted.union(aliases, *(unit.names.loads for unit in chosen))
+        if more == wanted:
+            return chosen
+        wanted = more
 
 
 def _effects(units: list[_Unit]) -> list[set[str]]:
@@ -135,7 +135,13 @@ def _effects(units: list[_Unit]) -> list[set[str]]:
     for unit in units:
         for name in unit.names.binds:
             homes.setdefault(name, []).append(unit.names)
-    return [set().union(*(home.later for home in _reached(unit.names.calls, homes))) for unit in units]
+    return [_effect(unit, _reached(unit.names.calls, homes)) for unit in units]
+
+
+def _effect(unit: _Unit, reached: Iterable[Names]) -> set[str]:
+    """A call whose result gets a name is made for the result: only what its functions change for certain counts."""
+    exposed = not unit.names.binds
+    return set().union(*(names.later | (names.exposed_later if exposed else set()) for names in reached))
 
 
 def _reached(calls: Iterable[str], homes: Mapping[str, list[Names]]) -> Iterator[Names]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.plugins import read
-from bench.plugins.names import parse
+from bench.plugins.scopes import parse
 
 OWN = ("bench", "blocks")
 """The project's packages: records say their version."""

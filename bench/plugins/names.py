@@ -6,29 +6,17 @@ Where the rules leave a choice (a name in a class that may be the class's or the
 
 import ast
 import contextlib
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-MUTATORS = (
-    {
-        "add",
-        "clear",
-        "discard",
-        "insert",
-        "pop",
-        "popitem",
-        "remove",
-        "reverse",
-        "setdefault",
-        "sort",
-        "subtract",
-        "update",
-    }
-    | {"append", "appendleft", "extend", "extendleft", "popleft", "move_to_end", "rotate"}
-    | {"difference_update", "intersection_update", "symmetric_difference_update"}
-)
+from bench.plugins.scopes import Scope, bound_after, bound_by, defaults, function_scope, inside, parameters, parse
+
+MUTATORS = frozenset({
+    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "extendleft", "insert",
+    "intersection_update", "move_to_end", "pop", "popitem", "popleft", "remove", "reverse", "rotate", "setdefault", "sort",
+    "subtract", "symmetric_difference_update", "update",
+})  # fmt: skip
 """Methods that change a list, set, dict, deque, Counter or OrderedDict."""
 
 DYNAMIC_BUILTINS = frozenset({"globals", "exec", "eval", "__import__"})
@@ -40,7 +28,7 @@ DYNAMIC_ATTRIBUTES = frozenset(
 
 @dataclass
 class Names:
-    """The names of the module that a statement deals with; in each set a name that is local somewhere else is left out."""
+    """The module's names that a statement deals with, local names left out, by what the statement does with them."""
 
     loads: set[str] = field(default_factory=set)
     """Referred to, anywhere in the statement, bodies of functions included."""
@@ -50,17 +38,12 @@ class Names:
     """The same in the body of a function: when it is called."""
     exposed: set[str] = field(default_factory=set)
     """Handed to code that may change it as the module is imported: ``register(x)``, ``x.freeze()``, ``y = x``, ``for y in x``."""
+    exposed_later: set[str] = field(default_factory=set)
+    """Handed so to code, by a statement that is an expression, in the body of a function."""
     calls: set[str] = field(default_factory=set)
     """Called by their bare name as the module is imported, decorators left out."""
     dynamic: set[str] = field(default_factory=set)
     """By which the statement may reach names that it does not spell: ``globals``, ``exec`` … (a module may bind these itself)."""
-
-
-def parse(code: str | bytes, mode: Literal["exec", "eval"] = "exec") -> Any:
-    """``ast.parse`` without warnings, of ``"\\d"`` and the like: whoever imports the code reads them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(code, mode=mode)
 
 
 def names_of(statement: ast.stmt, imported: Iterable[str]) -> Names:
@@ -68,68 +51,6 @@ def names_of(statement: ast.stmt, imported: Iterable[str]) -> Names:
     visitor = _Visitor(frozenset(imported))
     visitor.visit(statement)
     return visitor.names
-
-
-def bound_by(node: ast.AST) -> set[str]:
-    """The names that this node itself binds or deletes, without those of the nodes in it."""
-    match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            return {name}
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name}
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            return {alias.asname or alias.name.partition(".")[0] for alias in aliases}
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-            return {name}
-        case ast.MatchMapping(rest=str(name)):
-            return {name}
-    return set()
-
-
-@dataclass
-class _Scope:
-    kind: Literal["function", "class", "expression"]
-    """``expression``: a comprehension's, or that of type parameters; ``:=`` in it binds outside it."""
-    bound: set[str]
-    declared_global: set[str] = field(default_factory=set)
-
-
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-
-
-def _inside(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All nodes that lie in the same scope of a function as these."""
-    for node in nodes:
-        yield node
-        match node:
-            case ast.FunctionDef(args=args) | ast.AsyncFunctionDef(args=args):
-                yield from _inside([*node.decorator_list, *_defaults(args)])
-            case ast.ClassDef():
-                yield from _inside([*node.decorator_list, *node.bases, *node.keywords])
-            case ast.Lambda(args=args):
-                yield from _inside(_defaults(args))
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                yield from (inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
-            case _:
-                yield from _inside(ast.iter_child_nodes(node))
-
-
-def _function_scope(args: ast.arguments, body: Iterable[ast.AST]) -> _Scope:
-    nodes = list(_inside(body))
-    bound = {arg.arg for arg in _parameters(args)}.union(*map(bound_by, nodes))
-    declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-    outer = {name for node in nodes if isinstance(node, ast.Nonlocal) for name in node.names}
-    return _Scope("function", bound - declared - outer, declared)
-
-
-def _parameters(args: ast.arguments) -> list[ast.arg]:
-    starred = [arg for arg in (args.vararg, args.kwarg) if arg]
-    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *starred]
-
-
-def _defaults(args: ast.arguments) -> list[ast.expr]:
-    return [*args.defaults, *(default for default in args.kw_defaults if default)]
 
 
 def _root(node: ast.AST) -> str | None:
@@ -145,12 +66,17 @@ def _root(node: ast.AST) -> str | None:
     return node.id
 
 
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
 class _Visitor(ast.NodeVisitor):
     def __init__(self, imported: frozenset[str]) -> None:
         self.names = Names()
         self._imported = imported
-        self._scopes: list[_Scope] = []
-        self._exposing = self._decorating = False
+        self._scopes: list[Scope] = []
+        self._decorating = False
+        self._exposing: set[str] | None = None  # where names go that are handed to other code
 
     def visit(self, node: ast.AST) -> None:
         for name in bound_by(node):
@@ -162,30 +88,30 @@ class _Visitor(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: _Function) -> None:
         self._decorators(node.decorator_list)
-        self._all(_defaults(node.args))
+        self._all(defaults(node.args))
         self._scopes.append(self._type_parameters(node))
-        for arg in _parameters(node.args):
+        for arg in parameters(node.args):
             self._annotation(arg.annotation)
         self._annotation(node.returns)
-        self._within(_function_scope(node.args, node.body), node.body)
+        self._within(function_scope(node.args, node.body), node.body)
         self._scopes.pop()
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  the names are ast.NodeVisitor's
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        self._all(_defaults(node.args))
-        self._within(_function_scope(node.args, [node.body]), [node.body])
+        self._all(defaults(node.args))
+        self._within(function_scope(node.args, [node.body]), [node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._decorators(node.decorator_list)
         self._scopes.append(self._type_parameters(node))
         self._all([*node.bases, *node.keywords])
-        declared = {name for inner in _inside(node.body) if isinstance(inner, ast.Global) for name in inner.names}
-        scope = _Scope("class", set(), declared)
+        declared = {name for inner in inside(node.body) if isinstance(inner, ast.Global) for name in inner.names}
+        scope = Scope("class", set(), declared)
         self._scopes.append(scope)
         for statement in node.body:
             self.visit(statement)
-            scope.bound = _after(statement, scope.bound)
+            scope.bound = bound_after(statement, scope.bound)
         self._scopes.pop()
         self._scopes.pop()
 
@@ -199,19 +125,19 @@ class _Visitor(ast.NodeVisitor):
         targets = {name for part in node.generators for inner in ast.walk(part.target) for name in bound_by(inner)}
         results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         inner = [*first.ifs, *(child for part in others for child in (part.iter, *part.ifs)), *results]
-        self._within(_Scope("expression", targets), [part.target for part in node.generators] + inner)
+        self._within(Scope("expression", targets), [part.target for part in node.generators] + inner)
 
     visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp  # noqa: N815
 
-    def _within(self, scope: _Scope, nodes: Iterable[ast.AST]) -> None:
+    def _within(self, scope: Scope, nodes: Iterable[ast.AST]) -> None:
         self._scopes.append(scope)
         self._all(nodes)
         self._scopes.pop()
 
-    def _type_parameters(self, node: ast.AST) -> _Scope:
+    def _type_parameters(self, node: ast.AST) -> Scope:
         """A scope with the type parameters of ``def f[T]``, empty before Python 3.12."""
         parameters = getattr(node, "type_params", [])
-        scope = _Scope("expression", {parameter.name for parameter in parameters})
+        scope = Scope("expression", {parameter.name for parameter in parameters})
         self._within(scope, parameters)
         return scope
 
@@ -247,17 +173,20 @@ class _Visitor(ast.NodeVisitor):
         self._all(nodes)
         self._decorating = before
 
-    def _expose(self, node: ast.AST) -> None:
-        self._exposing, before = not self._deferred(), self._exposing
+    def _expose(self, node: ast.AST, into: set[str] | None) -> None:
+        self._exposing, before = into, self._exposing
         self.visit(node)
         self._exposing = before
+
+    def _expose_now(self, node: ast.AST) -> None:
+        self._expose(node, None if self._deferred() else self.names.exposed)
 
     def visit_Name(self, node: ast.Name) -> None:
         if not isinstance(node.ctx, ast.Load) or not self._is_global(node.id):
             return
         self.names.loads.add(node.id)
-        if self._exposing:
-            self.names.exposed.add(node.id)
+        if self._exposing is not None:
+            self._exposing.add(node.id)
         in_module = all(scope.kind == "expression" for scope in self._scopes)
         if node.id in DYNAMIC_BUILTINS or (node.id in DYNAMIC_IN_MODULE and in_module):
             self.names.dynamic.add(node.id)
@@ -285,15 +214,13 @@ class _Visitor(ast.NodeVisitor):
         if isinstance(node.func, ast.Name):
             if self._is_global(node.func.id) and not self._deferred() and not self._decorating:
                 self.names.calls.add(node.func.id)
-            self._exposing, before = False, self._exposing  # print(x) exposes x, not print
-            self.visit(node.func)
-            self._exposing = before
+            self._expose(node.func, None)  # print(x) exposes x, not print
         else:
             self.visit(node.func)
         self._all([*node.args, *node.keywords])
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        self._expose(node.value)
+        self._expose(node.value, self.names.exposed_later if self._deferred() else self.names.exposed)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self._assigned(node.value)
@@ -302,22 +229,22 @@ class _Visitor(ast.NodeVisitor):
     def _assigned(self, value: ast.expr | None) -> None:
         """``y = x.a`` gives a part of x another name, through which it may be changed."""
         if value and isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and _root(value) not in self._imported:
-            self._expose(value)
+            self._expose_now(value)
         elif value:
             self.visit(value)
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
-        self._expose(node.iter)
+        self._expose_now(node.iter)
         self._all([node.target, *node.body, *node.orelse])
 
     visit_AsyncFor = visit_For  # noqa: N815
 
     def visit_withitem(self, node: ast.withitem) -> None:
-        self._expose(node.context_expr)
+        self._expose_now(node.context_expr)
         self._all([node.optional_vars] if node.optional_vars else [])
 
     def visit_Match(self, node: ast.Match) -> None:
-        self._expose(node.subject)
+        self._expose_now(node.subject)
         self._all(node.cases)
 
     def visit_Import(self, node: ast.Import) -> None:
@@ -361,17 +288,3 @@ class _Visitor(ast.NodeVisitor):
 def _last(node: ast.AST) -> str | None:
     """``Literal`` of ``Literal`` and of ``typing.Literal``."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
-
-
-def _after(statement: ast.stmt, bound: set[str]) -> set[str]:
-    """The names that are surely bound in a class after one more of its statements."""
-    match statement:
-        case ast.Delete():
-            return bound - set().union(*map(bound_by, _inside([statement])))
-        case (
-            ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom() | ast.Assign()
-        ):
-            return bound.union(*map(bound_by, _inside([statement])))
-        case ast.AnnAssign(value=value) if value is not None:
-            return bound.union(*map(bound_by, _inside([statement])))
-    return bound

@@ -30,6 +30,7 @@ from bench.claims.verdicts import (
 )
 from bench.errors import SuiteError, UserError
 from bench.store import Store, stores
+from bench.tables import formats
 
 KEYS = ["id", "document", "section", "kind", "documented", "computed", "unit", "verdict", "note"]
 COUNTS = {
@@ -61,6 +62,10 @@ def resupnet() -> Checked:
     return found
 
 
+def as_format(found: list[Checked], format: str) -> str:
+    return str(formats.written(page.document(found), format))
+
+
 def verdicts(checked: Checked) -> dict[str, str]:
     return {row.statement.id: row.verdict for row in checked.rows}
 
@@ -87,10 +92,10 @@ def test_every_statement_has_a_verdict_and_a_value() -> None:
         line = next(line for line in text.splitlines() if line.startswith(f"| {row.statement.id} |"))
         assert f"| **{row.verdict}** |" in line, f"{row.statement.id}: make the page anew, with bench claims --write"
     _check_overview(Path("results") / "reference", found)
-    rows = json.loads(page.as_json(found))
+    rows = json.loads(as_format(found, "json"))
     assert len(rows) == sum(COUNTS.values())
     assert all(list(row) == KEYS for row in rows)
-    for text in (page.page(found), page.as_latex(found), page.as_csv(found)):
+    for text in (page.page(found), as_format(found, "latex"), as_format(found, "csv")):
         assert all(row["id"] in text for row in rows)
 
 
@@ -347,13 +352,13 @@ def test_suites_are_found_through_the_names_of_a_document(resupnet: Checked) -> 
 
 
 def test_csv_and_markdown_and_latex(wave: Checked) -> None:
-    rows = list(csv.DictReader(io.StringIO(page.as_csv([wave]))))
+    rows = list(csv.DictReader(io.StringIO(as_format([wave], "csv"))))
     assert [row["id"] for row in rows] == [row.statement.id for row in wave.rows]
     assert list(rows[0]) == KEYS
-    markdown = page.as_markdown([wave])
+    markdown = as_format([wave], "markdown")
     assert markdown.count("\n| WSR-") == 82
     assert r"\[32, 64, 64\] -\> \[32, 32, 32\]" in markdown
-    latex = page.as_latex([wave])
+    latex = as_format([wave], "latex")
     assert r"{[1, 128, 128] -\textgreater{} [32, 64, 64], 32 filters, k7 s2 p3}" in latex
     assert r"18.7 \% too low" in latex
     assert "Sigmoid×127" not in latex
@@ -364,11 +369,11 @@ def test_text_that_could_be_markup_is_shown_as_it_is(tmp_path: Path) -> None:
     nasty = r"a|b <b> $x_1$ \n & 100% {y} *z*"
     document = load(written(tmp_path, STATEMENT.replace("states: it", f"states: '{nasty}'")))
     found = [check(document)]
-    assert r"a\|b \<b\> \$x\_1\$ \\n \& 100% \{y\} \*z\*" in page.as_markdown(found)
-    assert r"a\textbar{}b \textless{}b\textgreater{} \$x\_1\$ \textbackslash{}n \& 100\% \{y\} *z*" in page.as_latex(
-        found
+    assert r"a\|b \<b\> \$x\_1\$ \\n \& 100% \{y\} \*z\*" in as_format(found, "markdown")
+    assert r"a\textbar{}b \textless{}b\textgreater{} \$x\_1\$ \textbackslash{}n \& 100\% \{y\} *z*" in as_format(
+        found, "latex"
     )
-    assert json.loads(page.as_json(found))[0]["id"] == "A-1"
+    assert json.loads(as_format(found, "json"))[0]["id"] == "A-1"
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

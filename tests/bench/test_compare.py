@@ -13,11 +13,12 @@ from scipy import stats as scipy_stats
 
 from bench.cli import main
 from bench.compare import Change, compare
-from bench.compare.show import as_csv, as_json, as_table, summary
+from bench.compare.show import as_json, as_table, document, summary
 from bench.errors import UserError
 from bench.runs import RunRecord
 from bench.stats import p_above
 from bench.suite.plan import Plan
+from bench.tables.formats import written
 
 CONV = [0.81, 0.84, 0.79, 0.90, 0.85, 0.83, 0.82, 0.86]
 NOISE = [0.001, -0.002, 0.0005, 0.0015, -0.001, 0.002, -0.0015, -0.0005]
@@ -245,7 +246,7 @@ def test_it_is_shown_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert row[0].lines[0] == "fake: r&d_1"
     assert row[-1].lines[0] == "worse"
     assert json.dumps(as_json(found), allow_nan=False)
-    assert as_csv(found).count("\n") == len(found) + 1
+    assert written(document(found), "csv").count("\n") == len(found) + 1
     for format in ("table", "json", "csv", "markdown", "latex"):
         assert main(["compare", a, b, "--format", format]) == 1
         assert "worse" in capsys.readouterr().out

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from fake_records import cell_of, plan_of, record_of, run_of
 
-from bench import plots
-from bench.plots.ranks import cliques
+from bench.plots.ranks import cliques, critical_difference
 from bench.plots.style import styled
 from bench.tables.scores import Scores
 
@@ -27,7 +26,7 @@ def scores_of(table: np.ndarray) -> Scores:
 def test_the_bar_is_as_long_as_in_demsars_table_and_ranks_stand_where_they_are(sets: int, variants: int) -> None:
     table = np.random.default_rng(sets).random((sets, variants)) + 0.2 * np.arange(variants)
     with styled():
-        figure = plots.critical_difference(scores_of(table))
+        figure = critical_difference(scores_of(table))
     (ax,) = figure.axes
     (bar,) = [line for line in ax.lines if line.get_label() == "critical difference"]
     assert np.ptp(bar.get_xdata()) == pytest.approx(
@@ -59,13 +58,13 @@ def test_what_cannot_be_told_apart_is_joined_by_the_longest_lines(ranks, critica
 @pytest.mark.parametrize("shape", [(4, 4), (9, 2), (1, 1)])
 def test_too_few_of_either_is_no_diagram(shape: tuple[int, int]) -> None:
     with styled():
-        assert plots.critical_difference(scores_of(np.random.default_rng(0).random(shape))) is None
+        assert critical_difference(scores_of(np.random.default_rng(0).random(shape))) is None
 
 
 def test_names_stay_inside_the_figure() -> None:
     scores = scores_of(np.random.default_rng(0).random((6, 7)))
     with styled():
-        figure = plots.critical_difference(scores)
+        figure = critical_difference(scores)
         figure.draw_without_rendering()
     width, height = figure.get_size_inches() * figure.dpi
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]

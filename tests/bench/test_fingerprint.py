@@ -111,6 +111,11 @@ def test_a_class_of_nodes_that_is_not_known_yet() -> None:
     assert canonical(Later(zone=ast.Name("x"), ahead=2, none=[])) == "(Later ahead=2 zone=(Name id='x'))"
 
 
+def test_an_empty_piece_of_a_format_is_none() -> None:
+    value = ast.FormattedValue(ast.Name("a"), -1, ast.JoinedStr([ast.Constant("")]))
+    assert canonical(ast.JoinedStr([value])) == canonical(ast.parse("f'{a}'", mode="eval").body)
+
+
 # what belongs to a definition
 
 PLUGIN = """
@@ -199,6 +204,7 @@ USED = {
     "a method that sets a part": "X = h()\nclass A:\n    def g(self): X.a = {}" + F,
     "the call of one that sets it": "X = 1\ndef g(x):\n    global X\n    X = x\ng({})" + F,
     "the call of one that calls one": "X = 1\ndef g(x):\n    global X\n    X = x\ndef h(x): g(x)\nh({})" + F,
+    "the call of one that sets up a package": "import torch as X\ndef g(): X.set_up({})\ng()" + F,
     "lambda": "X = lambda x: x + {}" + F,
     "what a needed name refers to": "Y = {}\nX = Y + 1" + F,
     "decorator": "def d(f): return {}\n@d\ndef f(): return 1",
@@ -251,10 +257,21 @@ UNUSED = {
     ),
     "another one that uses the same": "X = [1]\ndef g(): return h(X.index({}))\ndef h(x): return x\ndef f(): return h(X)",
     "another one that calls the same package": "import numpy as np\ndef g(): return np.append({}, 1)\ndef f(): return np",
+    "another one that a local decorator with arguments registers": (
+        "ALL = dict()\ndef d(k):\n    ALL[k] = 1\n    return lambda f: f\n@d('g')\ndef g(): return {}\n@d('f')\ndef f(): return 1"
+    ),
+    "another function that calls one that sets a name": (
+        "X = 1\ndef g(x):\n    global X\n    X = x\ndef h(): g({})\ndef f(): return X"
+    ),
+    "another name for a part of the same package": "from torch import nn\nAct = nn.a{}\ndef f(): return nn",
+    "another class's attribute of the name": "X = 1\nclass A:\n    X = {}\ndef f(): return X",
     "one that uses the definition": "def f(): return 1\ndef g(): return f() + {}",
     "a subclass": "class f: pass\nclass g(f): x = {}",
     "another constant": "X = {}\ndef f(): return 1",
     "another constant from the same package": "import torch\nX = torch.ones({})\ndef f(): return torch.ones(1)",
+    "another constant whose class uses the same package": (
+        "from torch import nn\nclass A:\n    def __init__(self): nn.init.ones_({})\na = A()\ndef f(): return nn"
+    ),
     "a parameter's name": "def x(): return {}\ndef f(x): return x",
     "a keyword parameter's name": "def x(): return {}\ndef f(*, x): return x",
     "the name of *args": "def x(): return {}\ndef f(*x): return x",
@@ -285,7 +302,7 @@ UNUSED = {
     "a method of the name of one": "def g(): return {}\ndef f(model): return model.eval()",
     "the file's own function of the name of one": "def g(): return {}\ndef eval(x): return x\ndef f(x): return eval(x)",
     "locals of a function": "def g(): return {}\ndef f(x): return locals(), vars()",
-    "what runs only as a script": "def f(): return 1\nif __name__ == '__main__':\n    print(f(), {})",
+    "what runs only as a script": "def f(): return 1\nif __name__ == '__main__':\n    print(f, {})",
     "a name of an import line": "from a import b, c{}\ndef f(): return b",
     "another import": "import a, b{}\ndef f(): return a",
     "order of imports": "import a{}\nimport b3, b4\nfrom c import d, e\ndef f(): return b3, b4, d, e, a3, a4\nimport a3, a4",

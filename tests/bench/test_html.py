@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from fake_records import failed, plan_of, realistic, scored
 
-from bench.plots import draw
+from bench.plots.drawn import Drawn, draw
 from bench.report.html import Section, page
 from bench.tables import comparison_tables
 from bench.tables.scores import Scores
@@ -71,7 +71,7 @@ def test_names_and_messages_of_a_suite_are_shown_and_never_obeyed() -> None:
 def test_bold_and_escapes_of_our_own_sentences_become_html() -> None:
     plan, records = scored({"a*b_c": [0.5, 0.6, 0.7], "d": [0.6, 0.7, 0.8]})
     scores = Scores(plan, records)
-    text = page(scores, comparison_tables(scores), {})
+    text = page(scores, comparison_tables(scores), Drawn())
     assert "<strong>a*b_c</strong>" in text
     assert "\\" not in re.sub(r"<script>.*?</script>|<style>.*?</style>", "", text, flags=re.S)
 

@@ -161,7 +161,7 @@ def specs(registry: Registry[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
     def options(name: str) -> st.SearchStrategy[dict[str, Any]]:
         defaults = of_options(registry[name].options)
-        needed = {key: 1 for key in registry[name].options.keys() - defaults.keys()}
+        needed = dict.fromkeys(registry[name].options.keys() - defaults.keys(), 1)
         changed = {key: other(value) for key, value in defaults.items() if other(value) is not None}
         each = {key: st.sampled_from([value, changed[key]]) for key, value in defaults.items() if key in changed}
         return st.fixed_dictionaries({}, optional=each).map(lambda given: {"name": name, **needed, **given})

@@ -3,8 +3,8 @@ import pytest
 from fake_records import cell_of, plan_of, record_of, run_of
 from matplotlib.container import ErrorbarContainer
 
-from bench import plots, stats
-from bench.plots.ladder import BETTER, WORSE, is_ladder, steps
+from bench import stats
+from bench.plots.ladder import BETTER, WORSE, is_ladder, ladder, steps
 from bench.plots.style import styled
 from bench.suite.plan import Claim
 from bench.tables.scores import Scores
@@ -32,7 +32,7 @@ def scores_of(table=SCORES, data: str = "digits", claims: tuple[Claim, ...] = ()
 
 def bars(scores: Scores, label: str = "step"):
     with styled():
-        figure = plots.ladder(scores)
+        figure = ladder(scores)
         figure.draw_without_rendering()
     (ax,) = figure.axes
     return ax, [bar for bars in ax.containers if bars.get_label() == label for bar in bars]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.tables import LEGEND, Entry, Table, comparison_tables
-from bench.tables.latex import LINES, document, tex
+from bench.tables.latex import COLUMN, LINES, latex, tex
 from bench.tables.scores import Scores
 
 CASES = {
@@ -54,7 +54,7 @@ def rows_of(text: str) -> list[str]:
 
 def test_the_flagships_tables() -> None:
     plan, records = realistic()
-    text = document(comparison_tables(Scores(plan, records)), "flagship. Metrics are of the test split.", LEGEND)
+    text = latex(comparison_tables(Scores(plan, records)), "flagship. Metrics are of the test split.", LEGEND)
     assert {line.count(" & ") for line in rows_of(text)} == {3}
     assert rows_of(text)[:2] == [
         r"{variant} & {digits} & {wave\_source} & {tumour\_phantom} \\",
@@ -72,7 +72,7 @@ def test_a_long_table_goes_on_in_the_next_and_no_row_is_cut() -> None:
     table = Table(
         (Entry(("name",)), Entry(("score",))), tuple((Entry((f"v{i}",)), Entry(("1", "2", "3"))) for i in range(40))
     )
-    text = document([table], "long.", LEGEND)
+    text = latex([table], "long.", LEGEND)
     parts = text.split(r"\begin{table}")[1:]
     assert len(parts) == -(-40 // int(LINES / 3.5))
     assert [len(rows_of(part)) for part in parts[:-1]] == [1 + 3 * int(LINES / 3.5)] * (len(parts) - 1)
@@ -81,10 +81,21 @@ def test_a_long_table_goes_on_in_the_next_and_no_row_is_cut() -> None:
     assert all(r"\caption{long. (continued)}" in part for part in parts[1:])
 
 
+def test_long_lines_go_on_in_the_next_and_notes_stand_below() -> None:
+    words = " ".join(["word"] * 30)
+    table = Table((Entry(("name",)),), ((Entry((words, "short")),),), title="One", notes=("first", "second"))
+    text = latex([table], "x.", "Legend.")
+    lines = [line.strip("{} \\") for line in rows_of(text)[1:]]
+    assert " ".join(lines) == f"{words} short"
+    assert len(lines) == 3
+    assert all(len(line) <= COLUMN for line in lines)
+    assert "Legend. One: first; second." in text
+
+
 def test_no_rows_and_no_tables() -> None:
     plan, _ = scored({"conv": [0.5]})
-    assert r"{\textendash{}, n 0 of 1}" in document(comparison_tables(Scores(plan, [])), "x.", LEGEND)
-    text = document([], "no_runs.", LEGEND)
+    assert r"{\textendash{}, n 0 of 1}" in latex(comparison_tables(Scores(plan, [])), "x.", LEGEND)
+    text = latex([], "no_runs.", LEGEND)
     assert r"no\_runs." in text
     assert "tabular" not in text
     assert text.endswith("\\endofcomparison\n")

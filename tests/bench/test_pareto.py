@@ -4,8 +4,8 @@ from fake_records import cell_of, plan_of, realistic, record_of, run_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import plots
-from bench.plots.pareto import front
+from bench.plots import PLOTS
+from bench.plots.costs import front
 from bench.plots.style import styled
 from bench.tables.scores import Scores
 
@@ -53,7 +53,7 @@ POINTS = {
 )
 def test_points_and_front_are_drawn_at_their_cost(plot: str, cost: str) -> None:
     with styled():
-        figure = plots.OF_SCORES[plot](scores_of(POINTS, cost))
+        figure = PLOTS[plot].build(scores_of(POINTS, cost))
     (ax,) = figure.axes
     drawn = [(float(c.lines[0].get_xdata()[0]), float(c.lines[0].get_ydata()[0])) for c in ax.containers]
     assert drawn == list(POINTS.values())
@@ -65,7 +65,7 @@ def test_points_and_front_are_drawn_at_their_cost(plot: str, cost: str) -> None:
 
 def test_sizes_that_differ_by_little_have_readable_ticks() -> None:
     with styled():
-        figure = plots.OF_SCORES["score_against_parameters"](Scores(*realistic()))
+        figure = PLOTS["score_against_parameters"].build(Scores(*realistic()))
         figure.draw_without_rendering()
     for ax in figure.axes:
         labels = [label.get_text() for label in ax.get_xticklabels()]
@@ -78,7 +78,7 @@ def test_sizes_that_differ_by_little_have_readable_ticks() -> None:
 def test_sizes_of_any_range_stay_inside_the_axis(factor: float) -> None:
     sizes = [100, int(100 * factor)]
     with styled():
-        figure = plots.OF_SCORES["score_against_parameters"](
+        figure = PLOTS["score_against_parameters"].build(
             scores_of({f"v{i}": (size, 0.9) for i, size in enumerate(sizes)})
         )
     (ax,) = figure.axes
@@ -97,7 +97,7 @@ def test_sizes_of_any_range_stay_inside_the_axis(factor: float) -> None:
 )
 def test_times_are_told_in_their_own_units_and_never_twice_alike(times, labels) -> None:
     with styled():
-        figure = plots.OF_SCORES["score_against_time"](scores_of({str(t): (t, 0.9) for t in times}, "train_s"))
+        figure = PLOTS["score_against_time"].build(scores_of({str(t): (t, 0.9) for t in times}, "train_s"))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_xticklabels()] == labels
@@ -109,8 +109,8 @@ def test_a_variant_without_the_measurement_is_left_out_and_one_alone_is_no_plot(
         plan, [r.model_copy(update={"measured": {}}) if r.run.network["named"] == "MLP" else r for r in records]
     )
     with styled():
-        figure = plots.OF_SCORES["score_against_time"](scores)
+        figure = PLOTS["score_against_time"].build(scores)
         assert [len(ax.containers) for ax in figure.axes] == [2, 2, 2]
-        assert plots.OF_SCORES["score_against_memory"](scores) is None
-        assert plots.OF_SCORES["score_against_time"](Scores(*realistic(variants=1))) is None
+        assert PLOTS["score_against_memory"].build(scores) is None
+        assert PLOTS["score_against_time"].build(Scores(*realistic(variants=1))) is None
     assert np.isfinite([c.lines[0].get_xdata()[0] for ax in figure.axes for c in ax.containers]).all()

@@ -1,24 +1,30 @@
 import io
 import itertools
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 from fake_predictions import write_all
 from fake_records import cell_of, failed, plan_of, realistic, record_of, run_of, scored
 from matplotlib import rcParams
+from matplotlib.figure import Figure
 from PIL import Image
 
-from bench import plots, stats
+from bench import stats
+from bench.errors import SuiteError
+from bench.plots import PLOTS, plot
+from bench.plots.curves import learning_curves
+from bench.plots.drawn import draw
+from bench.plots.kept import Kept
+from bench.plots.strips import scores_with_intervals
 from bench.plots.style import COLOURS, facets, looks, styled
 from bench.runs import Run, RunRecord, Seed
 from bench.suite import load_dict
-from bench.suite.plan import Plan, PlotName
-from bench.suite.schema import schema
-from bench.tables.scores import Scores
+from bench.suite.plan import Plan
+from bench.tables.scores import Column, Scores
 
 OF_SCORES = ["scores", "learning_curves", "score_against_parameters", "score_against_macs", "score_against_time"]
 OF_EXAMPLES = [
@@ -36,23 +42,39 @@ def predictions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_all(realistic(variants=2, seeds=4, epochs=5)[1], tmp_path_factory.mktemp("predictions"))
 
 
-def test_every_plot_that_a_suite_may_name_is_drawn_by_something() -> None:
-    assert sorted([*plots.OF_SCORES, *plots.OF_EXAMPLES]) == sorted(get_args(PlotName))
+ORDER = [
+    "ladder", "scores", "learning_curves", "score_against_parameters", "score_against_macs", "score_against_latency",
+    "score_against_time", "score_against_memory", "score_against_energy", "critical_difference", "sweeps", "confusion",
+    "coordinates", "examples",
+]  # fmt: skip
+
+
+def test_every_plot_has_its_place_its_caption_and_says_what_it_shows() -> None:
+    assert sorted(ORDER, key=lambda name: PLOTS[name].about["order"]) == ORDER
+    assert len({PLOTS[name].about["order"] for name in ORDER}) == len(ORDER)
+    assert {entry.name for entry in PLOTS.values() if entry.build.__module__.startswith("bench.plots")} == set(ORDER)
+    for name in ORDER:
+        assert PLOTS[name].about["caption"].endswith(".")
+        assert 40 < len(PLOTS[name].summary) < 130
+        assert bool(PLOTS[name].about["live"]) == bool(PLOTS[name].about["live_caption"])
 
 
 def test_all_figures_are_drawn_the_same_each_time(predictions: Path) -> None:
     plan, records = realistic(variants=2, seeds=4, epochs=5)
-    first = plots.draw(Scores(plan, records), predictions)
-    assert list(first) == [*OF_SCORES, *OF_EXAMPLES]
+    first = draw(Scores(plan, records), predictions)
+    assert first.left_out == {}
+    assert list(first.pictures) == [*OF_SCORES, *OF_EXAMPLES]
     rcParams["axes.facecolor"] = "pink"  # a user's own setting changes nothing
     try:
-        assert plots.draw(Scores(plan, records[::-1]), predictions) == first
+        assert draw(Scores(plan, records[::-1]), predictions) == first
     finally:
         rcParams["axes.facecolor"] = "white"
-    for files in first.values():
-        assert ET.fromstring(files["svg"]).tag == "{http://www.w3.org/2000/svg}svg"
-        assert b"date" not in files["svg"]
-        assert Image.open(io.BytesIO(files["png"])).size[0] > 700
+    for name, picture in first.pictures.items():
+        assert ET.fromstring(picture.files["svg"]).tag == "{http://www.w3.org/2000/svg}svg"
+        assert b"date" not in picture.files["svg"]
+        assert Image.open(io.BytesIO(picture.files["png"])).size[0] > 700
+        assert picture.caption == PLOTS[name.partition("-")[0]].about["caption"]
+        assert bool(picture.views) == (name == "learning_curves" or name.startswith("score_against"))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +89,7 @@ def test_all_figures_are_drawn_the_same_each_time(predictions: Path) -> None:
 def test_a_suite_says_which_it_wants_and_in_which_order(predictions: Path, wanted, drawn) -> None:
     plan, records = realistic(variants=2, seeds=4, epochs=5)
     scores = Scores(plan.model_copy(update={"plots": wanted}), records)
-    assert list(plots.draw(scores, predictions)) == drawn
+    assert list(draw(scores, predictions).pictures) == drawn
 
 
 @pytest.mark.parametrize(
@@ -75,8 +97,10 @@ def test_a_suite_says_which_it_wants_and_in_which_order(predictions: Path, wante
     [("aa", {"ladder"}), ("ab", set())],
 )
 def test_defaults_leave_out_what_would_say_nothing(parents, left_out) -> None:
-    cells = [cell_of(v, parent, [run_of(v, "digits", 0)]) for v, parent in zip("abc", [None, *parents], strict=True)]
-    assert set(get_args(PlotName)) - set(plots.defaults(Scores(plan_of(cells), []))) == left_out
+    runs = {v: run_of(v, "digits", 0) for v in "abc"}
+    cells = [cell_of(v, parent, [runs[v]]) for v, parent in zip("abc", [None, *parents], strict=True)]
+    scores = Scores(plan_of(cells), [record_of(run, {"accuracy": 0.5}) for run in runs.values()])
+    assert {"ladder", "scores"} - draw(scores).pictures.keys() == left_out
 
 
 BASE = {
@@ -85,7 +109,7 @@ BASE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("wanted", [None, [], ["ladder"], ["examples", "scores"]])
+@pytest.mark.parametrize("wanted", [None, [], ["ladder"], ["examples", "scores"], [{"name": "scores"}, "scores"]])
 def test_what_a_suite_wants_is_in_its_plan_and_in_no_runs_id(wanted: list[str] | None) -> None:
     suite = load_dict({"base": BASE, "variants": {"a": {}}} | ({} if wanted is None else {"plots": wanted}))
     assert suite.plan().plots == (None if wanted is None else tuple(wanted))
@@ -95,10 +119,94 @@ def test_what_a_suite_wants_is_in_its_plan_and_in_no_runs_id(wanted: list[str] |
     assert Plan.model_validate_json(suite.plan().model_dump_json()) == suite.plan()
 
 
-def test_editors_know_the_names_of_the_plots() -> None:
-    array, null = schema()["properties"]["plots"]["anyOf"]
-    assert array["items"]["enum"] == list(get_args(PlotName))
-    assert null == {"type": "null"}
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("ladders", "plots.0: 'ladders' is not a plot; did you mean 'ladder'?"),
+        ({"name": "ladders"}, "plots.0.name: 'ladders' is not a plot; did you mean 'ladder'?"),
+        ({"name": "ladder", "log": True}, "plots.0.log: 'log' is not an option of 'ladder', which has none"),
+        ({"plot": "ladder"}, "plots.0: expected NAME or {name: NAME, …}, got {'plot': 'ladder'}"),
+        (5, "plots.0: expected a string or a mapping, got 5"),
+    ],
+)
+def test_a_plot_that_is_none_is_refused_with_its_place(spec: object, message: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load_dict({"base": BASE, "variants": {"a": {}}, "plots": [spec]})
+    assert str(caught.value.problems[0]) == message
+
+
+@pytest.fixture
+def added() -> Iterator[None]:
+    """Plots of a test go when it ends."""
+    before = dict(PLOTS)
+    yield
+    for name in PLOTS.keys() - before.keys():
+        del PLOTS[name]
+
+
+def drawn_figure(width: float = 4.0) -> Figure:
+    figure = Figure(figsize=(width, 2))
+    figure.subplots().plot([0, 1])
+    return figure
+
+
+@pytest.mark.usefixtures("added")
+def test_a_plot_has_options_and_is_drawn_once_for_each_spec() -> None:
+    def caption(scores: Scores, *, width: float) -> str:
+        return f"{scores.plan.name}, {width:g} inches."
+
+    @plot(caption=caption)
+    def wide(scores: Scores, *, width: float = 4.0) -> Figure:
+        return drawn_figure(width)
+
+    plan, records = scored({"a": [0.5, 0.6]})
+    found = draw(Scores(plan.model_copy(update={"plots": ("wide", {"name": "wide", "width": 8})}), records))
+    assert {name: picture.caption for name, picture in found.pictures.items()} == {
+        "wide": f"{plan.name}, 4 inches.",
+        "wide_n2": f"{plan.name}, 8 inches.",
+    }
+    widths = [Image.open(io.BytesIO(picture.files["png"])).size[0] for picture in found.pictures.values()]
+    assert widths == [640, 1280]
+    assert list(draw(Scores(plan, records)).pictures)[-1] == "wide", "without a place it comes last"
+
+
+@pytest.mark.usefixtures("added")
+def test_a_plot_that_raises_is_left_out_and_named_and_the_others_are_drawn(predictions: Path) -> None:
+    @plot(caption="x")
+    def raises(scores: Scores) -> Figure:
+        return drawn_figure(1 / len(scores.plan.claims))
+
+    @plot(caption="x", of="column")
+    def raises_on_examples(column: Column, found: dict[str, Kept]) -> Figure:
+        raise ValueError("two\nlines")
+
+    @plot(caption="x")
+    def no_figure(scores: Scores) -> Figure:
+        return "a figure"  # type: ignore[return-value]
+
+    @plot(caption="x", applies=lambda scores: scores.nothing)
+    def asks(scores: Scores) -> None:
+        return None
+
+    @plot(caption="x", live=lambda scores, column: [1 / 0])
+    def raises_live(scores: Scores) -> Figure:
+        return drawn_figure()
+
+    plan, records = realistic(variants=2, seeds=4, epochs=5)
+    scores = Scores(plan, records)
+    found = draw(scores, predictions)
+    assert list(found.pictures) == [*OF_SCORES, *OF_EXAMPLES]
+    places = {name: re.sub(r"\.py:\d+$", ".py", why) for name, why in found.left_out.items()}
+    assert places == {
+        "asks": "AttributeError: 'Scores' object has no attribute 'nothing', test_plots.py",
+        "no_figure": "expected a matplotlib Figure or None, got str",
+        "raises": "ZeroDivisionError: division by zero, test_plots.py",
+        "raises_live": "ZeroDivisionError: division by zero, test_plots.py",
+        **{f"raises_on_examples-{column.label}": "ValueError: two lines, test_plots.py" for column in scores.columns},
+    }
+    unknown = draw(Scores(plan.model_copy(update={"plots": ("scores", "raise")}), records))
+    assert list(unknown.pictures) == ["scores"]
+    assert unknown.left_out == {"raise": "plot: 'raise' is not a plot; did you mean 'raises'?"}
 
 
 def situations() -> Iterator[tuple[str, Plan, list[RunRecord]]]:
@@ -133,17 +241,18 @@ def crossed(variant: str) -> list[Run]:
 def test_whatever_is_recorded_every_plot_is_drawn_or_left_out(
     plan: Plan, records: list[RunRecord], tmp_path: Path
 ) -> None:
-    scores = Scores(plan.model_copy(update={"plots": get_args(PlotName)}), records)
+    scores = Scores(plan.model_copy(update={"plots": tuple(ORDER)}), records)
     done = [record for record in records if record.status == "done"][:3]  # pictures of more take their time
-    drawn = plots.draw(scores, write_all(done, tmp_path))
+    drawn = draw(scores, write_all(done, tmp_path))
+    assert drawn.left_out == {}
     has_scores = any(value is not None for r in done for value in r.metrics.get("test", {}).values())
-    assert ("scores" in drawn) == has_scores
-    assert any(name.startswith("examples-") for name in drawn) == bool(done)
+    assert ("scores" in drawn.pictures) == has_scores
+    assert any(name.startswith("examples-") for name in drawn.pictures) == bool(done)
 
 
 def test_every_run_mean_and_interval_is_in_its_panel(flagship: Scores) -> None:
     with styled():
-        figure = plots.scores_with_intervals(flagship)
+        figure = scores_with_intervals(flagship)
     for ax, column in zip(figure.axes, flagship.columns, strict=True):
         metric = {"digits": "accuracy", "wave_source": "distance", "tumour_phantom": "dice"}[column.label]
         drawn = [points for points in ax.collections if hasattr(points, "get_sizes") and len(points.get_sizes())]
@@ -155,7 +264,7 @@ def test_every_run_mean_and_interval_is_in_its_panel(flagship: Scores) -> None:
 
 def test_a_mean_curve_ends_with_the_shortest_run(flagship: Scores) -> None:
     with styled():
-        figure = plots.learning_curves(flagship)
+        figure = learning_curves(flagship)
     mean, *single = figure.axes[0].lines[: 1 + 7]
     assert len(mean.get_xdata()) == 10
     assert sorted(line.get_xdata()[-1] for line in single) == [10] + [20] * 6
@@ -169,7 +278,7 @@ def test_the_band_of_crossed_seeds_is_wider_than_if_they_were_independent() -> N
         record_of(r, {"accuracy": 0.5}, {"validation/accuracy": c}) for r, c in zip(runs, curves.tolist(), strict=True)
     ]
     with styled():
-        figure = plots.learning_curves(Scores(plan_of([cell_of("a", None, runs)]), records))
+        figure = learning_curves(Scores(plan_of([cell_of("a", None, runs)]), records))
     (band,) = figure.axes[0].collections
     drawn = np.ptp(band.get_paths()[0].vertices[:, 1])
     wide, narrow = stats.t_interval(curves, seeds=[(r.seed.init, r.seed.data) for r in runs]), stats.t_interval(curves)
@@ -196,7 +305,7 @@ def test_neighbouring_colours_differ_in_lightness() -> None:
 @pytest.mark.parametrize(("records", "drawn"), [(0, []), (1, ["scores"])])
 def test_few_records(records: int, drawn: list[str]) -> None:
     plan, every = scored({"conv": [0.8, 0.9], "a $x$ | <b>": [0.7, 0.8]})
-    assert list(plots.draw(Scores(plan, every[:records]))) == drawn
+    assert list(draw(Scores(plan, every[:records])).pictures) == drawn
 
 
 def test_a_null_in_a_curve_is_a_gap() -> None:
@@ -204,7 +313,7 @@ def test_a_null_in_a_curve_is_a_gap() -> None:
     record = record_of(run, {"accuracy": 0.9}, {"validation/accuracy": [0.1, float("nan"), 0.3]})
     scores = Scores(plan_of([cell_of("conv", None, [run])]), [record])
     with styled():
-        figure = plots.learning_curves(scores)
+        figure = learning_curves(scores)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [0.1, np.nan, 0.3])
 
 

@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from bench.report.interactive import interactive
 from fake_records import scored
 from markupsafe import Markup
 from profile_records import whole_record
 
-from bench import plots
-from bench.plots.pareto import costs_of
+from bench.plots import PLOTS
+from bench.plots.costs import costs_of
+from bench.plots.drawn import draw
 from bench.plots.style import styled
 from bench.profile import Profiled
 from bench.profile import report as profile_report
@@ -102,15 +102,15 @@ def test_scores_stand_against_what_was_measured() -> None:
     assert named["score_against_memory"].label == "peak memory"
     assert named["score_against_memory"].about == "train, batch 16"
     with styled():
-        (ax,) = plots.OF_SCORES["score_against_latency"](scores).axes
-        energy = plots.OF_SCORES["score_against_energy"](scores)
+        (ax,) = PLOTS["score_against_latency"].build(scores).axes
+        energy = PLOTS["score_against_energy"].build(scores)
     xs = [float(bar.lines[0].get_xdata()[0]) for bar in ax.containers]
     assert xs == pytest.approx([0.005, 0.01])
     assert ax.get_xlim()[0] < 0.005 * 0.96
     assert ax.get_xlabel() == "latency of one image (inference, batch 4; log scale)"
     assert all(bar.has_xerr for bar in ax.containers), "a latency has its interval"
     assert energy
-    views = interactive(scores)
+    views = {name: picture.views for name, picture in draw(scores).pictures.items()}
     assert {"score_against_latency", "score_against_energy"} <= views.keys()
     (view,) = views["score_against_latency"]
     assert view.layout["xaxis"]["title"]["text"] == "latency of one image (inference, batch 4), s"
@@ -121,10 +121,10 @@ def test_scores_stand_against_what_was_measured() -> None:
 
 def test_without_profiles_there_is_no_such_figure() -> None:
     scores = scores_of()
-    assert plots.OF_SCORES["score_against_latency"](scores) is None
-    assert plots.OF_SCORES["score_against_energy"](scores_of(*BOTH)) is None, "joules were not measured"
+    assert PLOTS["score_against_latency"].build(scores) is None
+    assert PLOTS["score_against_energy"].build(scores_of(*BOTH)) is None, "joules were not measured"
     assert costs_of(scores)["score_against_memory"].label == "peak memory of a training"
-    assert not {"score_against_latency", "score_against_energy"} & interactive(scores).keys()
+    assert not {"score_against_latency", "score_against_energy"} & draw(scores).pictures.keys()
 
 
 def test_readme_and_page_have_the_profiles_and_a_later_report_keeps_them(tmp_path: Path) -> None:

@@ -2,19 +2,16 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from bench.report.captions import CAPTIONS, captions
 from fake_records import ENVIRONMENT, failed, plan_of, realistic, scored
 
 from bench.report import report
 from bench.runs import RunRecord
 from bench.stats import interval
 from bench.store import StoreError
-from bench.suite.plan import PlotName
 from bench.tables.frames import runs_frame
 from bench.tables.parquet import parquet
 from bench.tables.scores import Scores
@@ -43,14 +40,6 @@ def test_every_file_is_written_and_linked(made: Path) -> None:
     linked = re.findall(r"\]\((.*?)\)", (made / "README.md").read_text())
     assert len(linked) == len(plots) / 2 + 4
     assert all((made / link).is_file() for link in linked)
-
-
-def test_every_plot_has_a_caption() -> None:
-    assert set(CAPTIONS) == set(get_args(PlotName))
-    assert captions(["examples-digits", "scores"]) == {
-        "examples-digits": CAPTIONS["examples"],
-        "scores": CAPTIONS["scores"],
-    }
 
 
 def test_the_readme_says_what_was_asked_how_sure_and_on_what(made: Path) -> None:
@@ -154,7 +143,7 @@ def test_a_plot_that_has_nothing_to_show_any_more_goes_and_nothing_else_does(tmp
     assert outside.read_text() == "kept"
 
 
-@pytest.mark.parametrize("stamp", ["", "{}", "[]", '{"made_from": 1}'])
+@pytest.mark.parametrize("stamp", ["", "{}", "[]", '{"made_from": 1}', '{"made_from": "", "files": []}'])
 def test_a_damaged_stamp_is_no_matter(tmp_path: Path, stamp: str) -> None:
     (tmp_path / ".report.json").write_text(stamp)
     report(plan_of([]), [], tmp_path)

@@ -3,8 +3,8 @@ import pytest
 from fake_records import cell_of, plan_of, record_of, run_of
 from matplotlib.container import ErrorbarContainer
 
-from bench import plots
 from bench.plots.style import styled
+from bench.plots.sweeps import sweep_curves
 from bench.suite.plan import Claim
 from bench.tables.scores import Scores
 
@@ -29,7 +29,7 @@ def claim(place: float, **grid: int) -> Claim:
 
 def test_places_are_in_order_and_grid_points_apart() -> None:
     with styled():
-        figure = plots.sweep_curves(scores_of(sizes=(16, 32)))
+        figure = sweep_curves(scores_of(sizes=(16, 32)))
     assert [ax.get_title(loc="left") for ax in figure.axes] == [f"digits, 16: {AXIS}", f"digits, 32: {AXIS}"]
     for ax, size in zip(figure.axes, (16, 32), strict=True):
         assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "3"]
@@ -40,7 +40,7 @@ def test_places_are_in_order_and_grid_points_apart() -> None:
 @pytest.mark.parametrize(("places", "lines"), [((), []), ((2,), [1]), ((3, 3), [2]), ((1, 7), [0])])
 def test_each_documented_optimum_is_marked_once_and_inside(places, lines) -> None:
     with styled():
-        figure = plots.sweep_curves(scores_of(claims=tuple(map(claim, places))))
+        figure = sweep_curves(scores_of(claims=tuple(map(claim, places))))
         figure.draw_without_rendering()
     (ax,) = figure.axes
     drawn = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "--"]
@@ -51,7 +51,7 @@ def test_each_documented_optimum_is_marked_once_and_inside(places, lines) -> Non
 
 def test_a_documented_optimum_is_marked_where_the_claim_has_it() -> None:
     with styled():
-        figure = plots.sweep_curves(scores_of(sizes=(16, 32), claims=(claim(2, size=32),)))
+        figure = sweep_curves(scores_of(sizes=(16, 32), claims=(claim(2, size=32),)))
     assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [[], ["documented"]]
 
 
@@ -63,11 +63,11 @@ def test_options_of_the_data_are_an_axis_like_any_other() -> None:
         cells.append(cell_of("a", None, [run], data=f"digits (noise={noise})", grid=grid, sweep={"data.noise": noise}))
         records.append(record_of(run, {"accuracy": noise}))
     with styled():
-        figure = plots.sweep_curves(Scores(plan_of(cells), records))
+        figure = sweep_curves(Scores(plan_of(cells), records))
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.1", "0.2"]
 
 
 def test_no_sweep_is_no_plot() -> None:
     run = run_of("a", "digits", 0)
     scores = Scores(plan_of([cell_of("a", None, [run])]), [record_of(run, {"accuracy": 0.5})])
-    assert plots.sweep_curves(scores) is None
+    assert sweep_curves(scores) is None

@@ -1,12 +1,10 @@
 import json
-import os
-import signal
-import subprocess
-import sys
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import forked
 import optuna
 import pytest
 from fake_records import failed
@@ -47,12 +45,18 @@ def search(folder: Path, **changes: object) -> Tuned:
     return tune(suite(**changes), results=folder, machine=Machine(workers=1))
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """The whole search, once; nothing goes on from it in its own folder."""
+    return search(tmp_path_factory.mktemp("searched"))
+
+
 def finished(tuned: Tuned, variant: str) -> list[optuna.trial.FrozenTrial]:
     return [trial for trial in tuned.studies[variant].trials if trial.state in DONE]
 
 
-def test_every_variant_gets_its_trials_and_a_winner_on_fresh_seeds(tmp_path: Path) -> None:
-    tuned = search(tmp_path)
+def test_every_variant_gets_its_trials_and_a_winner_on_fresh_seeds(searched: Tuned) -> None:
+    tuned = searched
     assert {variant: len(finished(tuned, variant)) for variant in tuned.studies} == {"mlp": 4, "wide": 4}
     records = {record.id: record for record in tuned.records}
     for variant in tuned.studies:
@@ -73,19 +77,19 @@ def test_every_variant_gets_its_trials_and_a_winner_on_fresh_seeds(tmp_path: Pat
     assert len(looked) == 2 * 2, "test is looked at for the two winners alone"
 
 
-def test_a_search_that_is_done_trains_nothing_more(tmp_path: Path) -> None:
-    before = search(tmp_path)
-    file = Store(before.folder).file
+def test_a_search_that_is_done_trains_nothing_more(searched: Tuned) -> None:
+    file = Store(searched.folder).file
     content = file.read_bytes()
-    again = search(tmp_path)
+    again = search(searched.folder.parent)
     assert file.read_bytes() == content
-    assert again.confirmed == before.confirmed
+    assert again.confirmed == searched.confirmed
 
 
-def test_one_worker_searches_the_same_way_twice_and_a_longer_search_goes_on(tmp_path: Path) -> None:
-    one, other = search(tmp_path / "a"), search(tmp_path / "b")
+def test_one_worker_searches_the_same_way_twice_and_a_longer_search_goes_on(searched: Tuned, tmp_path: Path) -> None:
+    one, other = searched, search(tmp_path / "b")
     assert [t.params for t in one.studies["mlp"].trials] == [t.params for t in other.studies["mlp"].trials]
     assert len({t.params["recipe.lr"] for v in one.studies for t in one.studies[v].trials}) == 8
+    shutil.copytree(one.folder, tmp_path / "a" / one.folder.name)
     longer = search(tmp_path / "a", trials=6)
     assert len(finished(longer, "mlp")) == 6
     assert [t.params for t in longer.studies["mlp"].trials[:4]] == [t.params for t in other.studies["mlp"].trials]
@@ -295,21 +299,10 @@ def test_who_owns_a_trial_and_whether_that_process_lives() -> None:
     assert not alive({**elsewhere, "heartbeat": time.time() - 1000})
 
 
-PROGRAM = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from test_tune import Machine, suite, tune
-if __name__ == "__main__":
-    tune(suite(trials=8, variants=["mlp"], confirm=None), results=sys.argv[2], machine=Machine(workers=2))
-"""
-
-
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def shared_search(folder: Path) -> None:
     """A search in a process of its own, with two workers."""
-    script = folder.parent / f"{folder.name}.py"
-    script.write_text(PROGRAM)
-    arguments = [sys.executable, str(script), str(Path(__file__).parent), str(folder)]
-    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with forked.workers():
+        tune(suite(trials=8, variants=["mlp"], confirm=None), results=folder, machine=Machine(workers=2))
 
 
 def exact(folder: Path, trials: int) -> None:
@@ -323,21 +316,22 @@ def exact(folder: Path, trials: int) -> None:
 
 
 def test_a_search_whose_processes_are_killed_goes_on_to_exactly_its_trials(tmp_path: Path) -> None:
-    folder = tmp_path / "results"
-    for delay_s in (2.5, 3.0, 3.5):
-        process = start(folder)
-        time.sleep(delay_s)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-    last = start(folder)
-    last.communicate()
-    assert last.returncode == 0
-    exact(folder, 8)
+    for recorded in (1, 3, 5):
+        process = forked.started(shared_search, tmp_path)
+        while process.is_alive() and len(Store(tmp_path / "search").records()) < recorded:
+            time.sleep(0.02)
+        assert process.is_alive(), "it was killed in the middle"
+        process.kill()
+        process.join()
+    last = forked.started(shared_search, tmp_path)
+    last.join()
+    assert last.exitcode == 0
+    exact(tmp_path, 8)
 
 
 def test_two_processes_share_one_study(tmp_path: Path) -> None:
-    folder = tmp_path / "results"
-    processes = [start(folder), start(folder)]
-    outputs = [process.communicate()[1].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    exact(folder, 8)
+    processes = [forked.started(shared_search, tmp_path) for _ in range(2)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    exact(tmp_path, 8)
