@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bench import stats
+from bench.errors import SuiteError
 from bench.plots import PLOTS, plot
 from bench.plots.curves import learning_curves
 from bench.plots.drawn import draw
 from bench.plots.kept import Kept
 from bench.plots.strips import scores_with_intervals
 from bench.plots.style import COLOURS, facets, looks, styled
-from bench.errors import SuiteError
 from bench.runs import Run, RunRecord, Seed
 from bench.suite import load_dict
 from bench.suite.plan import Plan

@@ -9,9 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fake_records import scored
-from rich.console import Console
 
-from bench import api, plans
+from bench import api
 from bench import plugins as plug_ins
 from bench.cli import main
 from bench.errors import UserError
