@@ -10,11 +10,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FLOORS = [
-    ["bench.errors", "bench.text", "bench.plugins"],
     ["blocks"],
-    ["bench.metrics", "bench.losses", "bench.stats", "bench.environment"],
-    ["bench.task", "bench.power"],
+    ["bench.errors", "bench.text"],
+    ["bench.plugins"],
+    ["bench.stats", "bench.environment"],
+    ["bench.tasks", "bench.power"],
+    ["bench.recipe"],
     ["bench.data", "bench.runs", "bench.verdict", "bench.plots.registry"],
+    ["bench.predictions"],
     ["bench.suite", "bench.store"],
     ["bench.train", "bench.tables", "bench.plans"],
     ["bench.plots"],
@@ -29,7 +32,7 @@ FLOORS = [
 """From the bottom up. A package stands on one floor; inside it, modules import each other without a cycle (Python sees to it)."""
 
 MAY_IMPORT_BLOCKS = ["bench.suite", "bench.train", "bench.listing", "bench.claims", "bench.analyze", "bench.profile"]
-"""To check a suite, to build its networks, to list what there is, to look into it."""
+"""To check a suite, to build its networks, to list what there is, to look into it; specs and registries are for all."""
 
 LIGHT = [
     "bench.errors",
@@ -37,6 +40,8 @@ LIGHT = [
     "bench.runs",
     "bench.suite",
     "bench.store",
+    "bench.tasks",
+    "bench.predictions",
     "bench.schedule",
     "bench.cluster",
     "bench.api",

@@ -20,8 +20,8 @@ from bench.runs import RunRecord, Seed
 from bench.stats import ALPHA
 from bench.suite.plan import PlanCell
 from bench.tables.choice import Choice
-from bench.tables.scores import Column, Scores
-from bench.tasks import METRICS, task_of
+from bench.tables.scores import Column, Scores, metric_of
+from bench.tasks import METRICS
 
 MEASURED = {"train_s": "training time", "peak_memory_bytes": "peak memory"}
 COUNTED = {"params": "parameters", "macs": "MACs"}
@@ -76,7 +76,7 @@ def _key(column: Column, cell: PlanCell) -> str:
 def _cell(
     known: Change, a: Scores, before: PlanCell, b: Scores, after: PlanCell, margin: float, cost_margin: float
 ) -> Iterator[Change]:
-    info = task_of(before.task).metrics[known.quantity]
+    info = metric_of(before, known.quantity)
     ours, theirs = (scores.by_seed(cell, known.quantity) for scores, cell in ((a, before), (b, after)))
     sign = -1 if info.direction == "max" else 1
     yield _lost(paired(known, ours, theirs, sign, margin * info.scale), a, before, b, after)

@@ -74,7 +74,7 @@ def learning_curves(scores: Scores) -> "Figure | None":
             _band(ax, looks(scores.variants)[variant], _curves(scores, column, cell), i / len(column.cells))
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         ax.set_xlabel("epoch")
-        ax.set_ylabel(metric_label(column.task, scores.metric(column.task), "validation"))
+        ax.set_ylabel(metric_label(column.first, scores.metric(column.task), "validation"))
     legend(figure, scores.variants)
     return figure
 

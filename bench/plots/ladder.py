@@ -75,7 +75,7 @@ def _live(scores: Scores, column: Column) -> Iterator[live.View]:
         ],
         {
             "height": 130 + 34 * len(names),
-            "xaxis": {"title": {"text": scores.label(column.task)}},
+            "xaxis": {"title": {"text": scores.label(column)}},
             "yaxis": {"categoryorder": "array", "categoryarray": names[::-1], "automargin": True},
             "showlegend": False,
         },
@@ -176,7 +176,7 @@ def _waterfall(ax: "Axes", scores: Scores, column: Column, found: list[Step], ro
                 linestyle=(0, (2, 1.2)), label="documented",
             )  # fmt: skip
     ax.grid(visible=False, axis="y")
-    ax.set_xlabel(scores.label(column.task))
+    ax.set_xlabel(scores.label(column))
 
 
 def _bar(ax: "Axes", step: Step, row: int, parent: int) -> None:

@@ -33,7 +33,7 @@ def score_lines(scores: Scores, column: Column, cell: PlanCell) -> list[str]:
     """What is told of a cell where it is pointed at: mean with interval, and n."""
     metric = scores.metric(column.task)
     values, (low, high) = scores.values(cell, metric), scores.interval(cell, metric)
-    return [f"{scores.label(column.task)} {estimate(stats.mean(values), (high - low) / 2)}", f"n {len(values)} runs"]
+    return [f"{scores.label(column)} {estimate(stats.mean(values), (high - low) / 2)}", f"n {len(values)} runs"]
 
 
 def point(scores: Scores, column: Column, variant: str, x: float | None, *more: str) -> dict[str, Any]:

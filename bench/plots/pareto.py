@@ -13,8 +13,7 @@ from bench.plots.registry import Draw, plot
 from bench.plots.strips import scored
 from bench.plots.style import cross, facets, legend, looks
 from bench.tables.frames import costs
-from bench.tables.scores import Column, Scores
-from bench.tasks import task_of
+from bench.tables.scores import Column, Scores, metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +47,7 @@ def _live(scores: Scores, column: Column, cost: Cost) -> Iterator[live.View]:
                     "type": "log",
                     "automargin": True,
                 },
-                "yaxis": {"title": {"text": scores.label(column.task)}, "automargin": True},
+                "yaxis": {"title": {"text": scores.label(column)}, "automargin": True},
             },
         )
 
@@ -137,8 +136,8 @@ def _figure(scores: Scores, name: str) -> "Figure | None":
             )  # fmt: skip
         ends = [end for variant in points for end in interval_of(scores, column.cells[variant], cost.key) or ()]
         _axis(ax, [*(x for x, _ in points.values()), *filter(math.isfinite, ends)], cost)
-        _staircase(ax, list(points.values()), task_of(column.task).all_metrics()[metric].direction)
-        ax.set_ylabel(scores.label(column.task))
+        _staircase(ax, list(points.values()), metric_of(column.first, metric).direction)
+        ax.set_ylabel(scores.label(column))
     legend(figure, scores.variants, lines=False, more=[Line2D([], [], **FRONT, label="Pareto front")])
     return figure
 
@@ -211,7 +210,7 @@ def _front(scores: Scores, column: Column, sizes: dict[str, float]) -> dict[str,
     """The line through the variants that no other beats in both score and cost."""
     metric, variants = scores.metric(column.task), list(sizes)
     means = [float(stats.mean(scores.values(column.cells[variant], metric))) for variant in variants]
-    best = front(list(sizes.values()), means, task_of(column.task).all_metrics()[metric].direction)
+    best = front(list(sizes.values()), means, metric_of(column.first, metric).direction)
     return {
         "type": "scatter", "mode": "lines", "name": "front", "hoverinfo": "skip", "x": [sizes[variants[i]] for i in best],
         "y": [live.number(means[i]) for i in best], "line": {"color": "#808080", "width": 1, "dash": "dot"},

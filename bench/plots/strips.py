@@ -53,4 +53,4 @@ def _strips(ax: "Axes", scores: Scores, column: Column) -> None:
             ax.scatter(values, heights, s=10, color=look.colour, alpha=0.5, linewidths=0, zorder=2)
             cross(ax, look, stats.mean(values), row + 0.18, x=scores.interval(cell, metric))
     ax.grid(visible=False, axis="y")
-    ax.set_xlabel(scores.label(column.task))
+    ax.set_xlabel(scores.label(column))

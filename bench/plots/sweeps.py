@@ -76,7 +76,7 @@ def _draw(ax: "Axes", scores: Scores, line: Line) -> None:
     _documented(ax, scores, line)
     ax.set_xlim(-0.4, len(means) - 0.6)
     ax.set_xticks(positions, [shown(cell.sweep[line.axis]) for cell in line.cells])
-    ax.set_ylabel(scores.label(line.base.task))
+    ax.set_ylabel(scores.label(line.base))
 
 
 def _documented(ax: "Axes", scores: Scores, line: Line) -> None:

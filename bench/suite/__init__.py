@@ -50,6 +50,8 @@ class Cell:
     matched: Literal["params", "macs"] | None = None
     target: int | None = None
     mismatch: float | None = None
+    unit: str = ""
+    target_scale: float = 1.0
 
     @property
     def params(self) -> int:
@@ -83,7 +85,7 @@ class Cell:
             variant=self.variant, grid=self.grid, sweep=self.sweep, parent=self.parent, data=self.data, task=self.task,
             seeds=tuple(run.seed for run in self.runs), ids=tuple(run.id for run in self.runs), params=self.params,
             params_live=self.params_live, macs=self.macs, matched=self.matched, target=self.target, mismatch=self.mismatch,
-            network=self.digest, in_shape=self.network.in_shape,
+            network=self.digest, in_shape=self.network.in_shape, unit=self.unit, target_scale=self.target_scale,
         )  # fmt: skip
 
 

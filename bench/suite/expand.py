@@ -194,6 +194,8 @@ def _cell(suite: Suite, built: _Built, labels: Mapping[str, str]) -> Cell:
         parent=None if point.variant == suite.reference else str(parent),
         data=labels[_canonical(run.data)],
         task=built.entry.data.task,
+        unit=built.entry.data.unit,
+        target_scale=built.entry.data.target_scale,
         runs=tuple(run.model_copy(update={"seed": seed}) for seed in suite.seeds),
         network=built.network,
         **built.match,

@@ -115,6 +115,10 @@ class PlanCell(Model):
     """The data set: its name, with the options in which the suite's data sets of that name differ."""
     task: str
     """What the data set's targets mean: a name in bench.tasks, where its metrics are."""
+    unit: str = ""
+    """Of the data set's targets, and so of metrics that are in their unit."""
+    target_scale: float = 1.0
+    """The length of their natural range."""
     seeds: tuple[Seed, ...]
     ids: tuple[str, ...]
     params: int

@@ -80,7 +80,7 @@ def show(scores: Scores, console: Console) -> None:
 def _table(scores: Scores, rows: Sequence[Row], shown: Iterable[int]) -> Table:
     columns = [scores.columns[i] for i in shown]
     cells = {(row["variant"], row["column"]): row for row in rows}
-    header = (Entry(("variant",)), *(Entry((column.label, scores.label(column.task))) for column in columns))
+    header = (Entry(("variant",)), *(Entry((column.label, scores.label(column))) for column in columns))
     body = [
         (_variant(variant, rows), *(_entry(cells.get((variant, column.label))) for column in columns))
         for variant in scores.variants
@@ -92,7 +92,7 @@ def _table(scores: Scores, rows: Sequence[Row], shown: Iterable[int]) -> Table:
 def _transposed(scores: Scores, rows: Sequence[Row]) -> Table:
     entries = {row["column"]: _entry(row) for row in rows}
     body = [
-        (Entry((column.label, *_base(column), scores.label(column.task))), entries[column.label])
+        (Entry((column.label, *_base(column), scores.label(column))), entries[column.label])
         for column in scores.columns
     ]
     return Table((Entry(("data and grid",)), Entry((scores.variants[0],))), tuple(body))

@@ -13,7 +13,7 @@ from bench.suite.plan import Claim, PlanCell
 from bench.tables.choice import IN_LABEL
 from bench.tables.layout import Entry, Table, entries
 from bench.tables.points import Points
-from bench.tables.scores import Column, Scores, seed_pairs
+from bench.tables.scores import Column, Scores, metric_of, seed_pairs
 from bench.tasks import Metric, task_of
 from bench.text import decimals, estimate, signed
 from bench.verdict import Verdict, judge, judge_above, judge_direction, judge_order, judge_spread
@@ -73,7 +73,7 @@ def _documented(scores: Scores, claims: list[Claim]) -> Iterator[Documented]:
         for claim in here:
             cells = tuple(column.cells[name] for name in claim.variants)
             parent = _parent(claim, column, here)
-            judging = _Judging(scores.read_by(claim), claim, cells, task_of(column.task).metrics[claim.metric])
+            judging = _Judging(scores.read_by(claim), claim, cells, metric_of(column.first, claim.metric))
             if parent is not None and parent.value is not None and claim.value is not None:
                 verdict = judging.direction(column.cells[parent.variant or ""], claim.value - parent.value, family)
             else:

@@ -10,7 +10,7 @@ from bench.runs import RunRecord
 from bench.suite.plan import Plan, PlanCell
 from bench.tables.comparison import Comparison
 from bench.tables.profiled import profiled_costs
-from bench.tables.scores import Column, Scores
+from bench.tables.scores import Column, Scores, metric_of
 from bench.tasks import task_of
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def scores_frame(scores: Scores) -> "pd.DataFrame":
 
 def _column_rows(scores: Scores, column: Column) -> Iterator[Row]:
     task = task_of(column.task)
-    known = task.all_metrics()
-    for name, metric in {name: known[name] for name in (*task.metrics, scores.metric(column.task))}.items():
+    for name in dict.fromkeys((*task.metrics, scores.metric(column.task))):
+        metric = metric_of(column.first, name)
         compared = scores.comparisons(column, name)
         best, tied = scores.best(column, name)
         for variant, cell in column.cells.items():

@@ -4,7 +4,7 @@ import json
 
 from bench.suite.plan import PlanCell
 from bench.tables.choice import IN_LABEL
-from bench.tasks import task_of
+from bench.tasks import Metric, task_of
 
 
 def short_label(cell: PlanCell) -> str:
@@ -23,11 +23,16 @@ def full_label(cell: PlanCell) -> str:
     return ", ".join([cell.data, *(f"{axis}: {json.dumps(point)}" for axis, point in cell.grid.items())])
 
 
-def metric_label(task: str, metric: str, split: str = "test", aggregate: str = "best") -> str:
+def metric_of(cell: PlanCell, metric: str) -> Metric:
+    """A metric of the cell's task, with the unit and scale that it has on the cell's data."""
+    return task_of(cell.task).all_metrics()[metric].on(cell.unit, cell.target_scale)
+
+
+def metric_label(cell: PlanCell, metric: str, split: str = "test", aggregate: str = "best") -> str:
     """``distance (px) ↓``: the metric in words, its unit, and where better is; with split and aggregate where they are not test
     and that of the selected weights.
     """
-    info = task_of(task).all_metrics()[metric]
+    info = metric_of(cell, metric)
     words = [
         *([] if split == "test" else [split]),
         metric.replace("_", " "),

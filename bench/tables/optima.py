@@ -9,7 +9,7 @@ from bench.stats import Array, Interval
 from bench.suite.plan import Claim, PlanCell
 from bench.tables.documented import holds_at, on_other_data
 from bench.tables.layout import Entry, Table, entries
-from bench.tables.scores import Scores, seed_pairs, short_label
+from bench.tables.scores import Scores, metric_of, seed_pairs, short_label
 from bench.tables.sweeps import Line, lines
 from bench.tasks import Metric, task_of
 from bench.text import decimals, estimate, fixed, signed
@@ -100,7 +100,7 @@ def _judged(scores: Scores, claim: Claim, line: Line) -> Iterator[Optimum]:
     for centre in line.cells:
         if centre.sweep[line.axis] == (claim.optimum or {})[line.axis]:
             places = tuple(_places(scores, line, centre, claim.metric))
-            yield Optimum(claim, line, centre, task_of(centre.task).metrics[claim.metric], places)
+            yield Optimum(claim, line, centre, metric_of(centre, claim.metric), places)
 
 
 def _places(scores: Scores, line: Line, centre: PlanCell, metric: str) -> Iterator[Place]:

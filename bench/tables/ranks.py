@@ -8,8 +8,7 @@ import numpy as np
 from bench import stats
 from bench.stats import Array, Ranking
 from bench.tables.layout import Entry, Table, entries
-from bench.tables.scores import Column, Scores
-from bench.tasks import task_of
+from bench.tables.scores import Column, Scores, metric_of
 from bench.text import fixed, p_text
 
 RANKS_LEGEND = (
@@ -32,7 +31,7 @@ def ranking_of(scores: Scores) -> Ranking:
 def _upwards(scores: Scores, column: Column) -> list[float]:
     """Each variant's mean in the column, turned so that more is better; NaN without scores."""
     metric = scores.metric(column.task)
-    sign = 1 if task_of(column.task).all_metrics()[metric].direction == "max" else -1
+    sign = 1 if metric_of(column.first, metric).direction == "max" else -1
     cells = [column.cells.get(variant) for variant in scores.variants]
     return [sign * float(stats.mean(scores.values(cell, metric))) if cell else math.nan for cell in cells]
 

@@ -17,6 +17,7 @@ from bench.tables.choice import Choice, value_of
 from bench.tables.comparison import Comparison
 from bench.tables.labels import full_label
 from bench.tables.labels import metric_label as metric_label
+from bench.tables.labels import metric_of as metric_of
 from bench.tables.labels import short_label as short_label
 from bench.tasks import task_of
 
@@ -31,6 +32,11 @@ class Column:
     task: str
     cells: dict[str, PlanCell]
     """Variant → its cell here."""
+
+    @property
+    def first(self) -> PlanCell:
+        """Any of its cells, where they are alike: in the data."""
+        return next(iter(self.cells.values()))
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,10 @@ class Scores:
         """The metric that is shown of a task: the chosen one, or the task's primary."""
         return self.choice.metric or task_of(task).primary
 
-    def label(self, task: str) -> str:
+    def label(self, of: "Column | PlanCell") -> str:
         """``validation distance (px) ↓, last epoch``: the shown metric in words, with whatever is not the default."""
-        return metric_label(task, self.metric(task), self.split, self.choice.aggregate)
+        cell = of.first if isinstance(of, Column) else of
+        return metric_label(cell, self.metric(cell.task), self.split, self.choice.aggregate)
 
     @cached_property
     def place(self) -> str:
@@ -187,7 +194,7 @@ class Scores:
         p_values = [
             stats.p_value(list(d.values()), seeds=seed_pairs(d)) if len(d) >= enough else math.nan for d in differences
         ]
-        info = task_of(column.task).all_metrics()[metric]
+        info = metric_of(column.first, metric)
         return {
             cell.variant: Comparison(
                 cell, other, metric, info, np.array(list(found.values())), seed_pairs(found), len(family), float(p)
@@ -206,9 +213,7 @@ class Scores:
         means = {variant: value for variant, value in means.items() if not math.isnan(value)}
         if len(column.cells) < 2 or not means:
             return "", set()
-        best = (max if task_of(column.task).all_metrics()[metric].direction == "max" else min)(
-            means, key=means.__getitem__
-        )
+        best = (max if metric_of(column.first, metric).direction == "max" else min)(means, key=means.__getitem__)
         rivals, level = means.keys() - {best}, 1 - stats.ALPHA / max(math.comb(len(means), 2), 1)
         apart = set()
         for variant in rivals:

@@ -30,7 +30,7 @@ def sources_table(scores: Scores) -> Table | None:
         for variant in scores.variants
         if any(name == variant for name, _ in entries)
     ]
-    return Table((Entry(("variant",)), *(Entry((c.label, scores.label(c.task))) for c in columns)), tuple(rows))
+    return Table((Entry(("variant",)), *(Entry((c.label, scores.label(c))) for c in columns)), tuple(rows))
 
 
 def _lines(scores: Scores, column: Column, variant: str) -> tuple[str, ...]:

@@ -50,6 +50,12 @@ class Metric:
         self.of_targets = of_targets
         """Whether unit and scale are those that the data set says its targets have."""
 
+    def on(self, unit: str, scale: float) -> "Metric":
+        """As of a data set whose targets have this unit and scale."""
+        if not self.of_targets:
+            return self
+        return Metric(self.measure, direction=self.direction, unit=unit, scale=scale, of_targets=True)
+
     def better(self, new: float, old: float) -> bool:
         """Whether ``new`` is strictly better than ``old``; anything is better than NaN, and NaN than nothing."""
         return new == new and (old != old or (new > old if self.direction == "max" else new < old))

@@ -1,4 +1,4 @@
-"""What runs would have kept of their test split: files as bench.train.predictions writes them, with made-up numbers."""
+"""What runs would have kept of their test split, with made-up numbers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from fake_records import TASK_OF
 
+from bench.predictions import PICTURES, SCORES, WHOLE, write
 from bench.runs import RunRecord
 
 RANKS = ["worst"] * 4 + ["median"] * 4 + ["best"] * 4
@@ -46,11 +47,25 @@ def arrays_of(task: str, seed: int = 0, channels: int = 1, side: int = 12, ranks
     return arrays
 
 
-def write_all(records: Iterable[RunRecord], folder: Path, **fields: int) -> Path:
-    """A file for each record that is done."""
+def stored(arrays: dict) -> dict:
+    """The arrays that plots show as workers write them."""
+    named = {PICTURES + name: arrays[name] for name in ("rank", "index", "input", "target", "prediction", "score")}
+    if "confusion" in arrays:
+        pairs = np.array([pair for pair, count in np.ndenumerate(arrays["confusion"]) for _ in range(count)])
+        named |= {f"{SCORES}target": pairs[:, 0], f"{SCORES}predicted": pairs[:, 1]}
+    if "sample_target" in arrays:
+        named |= {WHOLE + name: arrays[f"sample_{name}"] for name in ("target", "prediction")}
+    return named | {"classes": arrays["classes"]}
+
+
+def write_all(records: Iterable[RunRecord], folder: Path, *, earlier: bool = False, **fields: int) -> Path:
+    """What each record that is done has kept, as of today or as files of ``earlier`` versions have it."""
     folder.mkdir(parents=True, exist_ok=True)
     for record in records:
         if record.status == "done":
-            task = TASK_OF[record.run.data["name"]]
-            np.savez_compressed(folder / f"{record.id}.npz", **arrays_of(task, record.run.seed.init, **fields))
+            arrays = arrays_of(TASK_OF[record.run.data["name"]], record.run.seed.init, **fields)
+            if earlier:
+                np.savez_compressed(folder / f"{record.id}.npz", **arrays)
+            else:
+                write(folder, record.id, stored(arrays))
     return folder

@@ -11,8 +11,9 @@ from bench.plots.confusion import confusion
 from bench.plots.coordinates import coordinates
 from bench.plots.drawn import draw
 from bench.plots.examples import SHOWN, examples, picture
-from bench.plots.kept import COLUMNS, VARIANTS, Kept, files, kept, pictured
+from bench.plots.kept import COLUMNS, VARIANTS, Kept, fingerprints, kept, pictured
 from bench.plots.style import styled
+from bench.predictions import cell_key, pack
 from bench.runs import Seed
 from bench.tables.scores import Column, Scores
 from bench.tasks.pictures import PREDICTED, SIDE, TRUE
@@ -170,17 +171,39 @@ def test_wild_predictions_do_not_stretch_the_axes(value: float) -> None:
     assert figure.axes[0].get_ylim()[1] < 20
 
 
-def test_of_each_variant_the_first_seed_that_has_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("earlier", [False, True])
+def test_of_each_variant_the_first_seed_that_has_a_file(tmp_path: Path, earlier: bool) -> None:
     plan, records = realistic(variants=3, seeds=3)
     records[0] = failed(records[0])
-    write_all(records, tmp_path)
+    write_all(records, tmp_path, earlier=earlier)
     scores = Scores(plan, records)
-    (tmp_path / f"{records[3].id}.npz").unlink()
-    (tmp_path / f"{records[6].id}.npz").write_bytes(b"torn")
+    place = tmp_path if earlier else tmp_path / "runs"
+    (place / f"{records[3].id}.npz").unlink()
+    (place / f"{records[6].id}.npz").write_bytes(b"torn")
     found = kept(scores, scores.columns[0], tmp_path)
     assert {variant: one.seed.init for variant, one in found.items()} == dict.fromkeys(scores.variants, 1)
     assert kept(scores, scores.columns[0], tmp_path / "nowhere") == {}
-    assert len(list(files(scores, tmp_path))) == 9
+    before = list(fingerprints(scores, tmp_path))
+    assert len(before) == 9
+    assert all(before)
+    write_all(records[1:2], tmp_path, earlier=earlier, channels=3)
+    assert sum(one != other for one, other in zip(before, fingerprints(scores, tmp_path), strict=True)) == 1
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_plots_are_made_of_what_was_kept_packed_or_not(tmp_path: Path, earlier: bool) -> None:
+    plan, records = realistic(variants=2, seeds=2)
+    write_all(records, tmp_path, earlier=earlier)
+    scores = Scores(plan, records)
+    unpacked = [kept(scores, column, tmp_path) for column in scores.columns]
+    cells = {cell_key(r.run): [one.id for one in records if cell_key(one.run) == cell_key(r.run)] for r in records}
+    pack(tmp_path, cells, print)
+    assert len(list(tmp_path.glob("cell_*.npz"))) == (0 if earlier else len(cells))
+    for column, found in zip(scores.columns, unpacked, strict=True):
+        expected = arrays_of(column.task)
+        for one in (*found.values(), *kept(scores, column, tmp_path).values()):
+            assert one.arrays.keys() == expected.keys()
+            assert all(np.array_equal(one.arrays[name], array) for name, array in expected.items())
 
 
 def test_figures_of_many_columns_and_variants_stay_few(tmp_path: Path) -> None:
