@@ -48,7 +48,7 @@ def environment(device: str) -> Environment:
         threads=torch.get_num_threads(),
         python=platform.python_version(),
         platform=platform.platform(terse=True),
-        versions=versions(),
+        versions=plugins.packages() | versions(),
         code=code_version(),
         plugins=plugins.hashes(),
     )

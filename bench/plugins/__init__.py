@@ -39,6 +39,16 @@ def hashes() -> dict[str, str]:
     return {file.name: digest for file, digest in _loaded.items()}
 
 
+def packages() -> dict[str, str]:
+    """Distribution → version of each installed package that is a plug-in, or that a loaded plug-in file imports."""
+    from bench.plugins.imports import installed_packages  # it reads plug-ins by the functions here
+
+    found = {point.dist.name: point.dist.version for point in metadata.entry_points(group=GROUP) if point.dist}
+    for file in _loaded:
+        found |= installed_packages(file)
+    return dict(sorted(found.items()))
+
+
 def code_of(build: Callable[..., Any]) -> str | None:
     """The fingerprint of a registered function or class with all that it refers to; None where no plug-in file defines it."""
     if not build.__module__.startswith(PREFIX):

@@ -160,7 +160,7 @@ def _check_count(option: str, value: Any, *, here: bool) -> None:
     """Whether it is a count, and ``here`` (on a cluster that is each node's matter) no more than there are cores."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UserError(f"{option}: expected a whole number from 1, got {show(value)}")
-    if here and value > 1 and value > (most := cores()):
+    if here and value > 1 and value > (most := cores()):  # 1 is always there: a default need not look
         raise UserError(f"{option}: expected at most {most}, the cores of this machine, got {value}")
 
 

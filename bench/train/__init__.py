@@ -16,6 +16,7 @@ from bench.data.spec import data_from
 from bench.data.splits import Splits, splits
 from bench.environment import Environment, environment
 from bench.errors import UserError
+from bench.ids import parts_from_plugins
 from bench.predictions import write
 from bench.recipe import augmentation_problems
 from bench.runs import Diverged, Progress, Run, RunRecord
@@ -50,11 +51,11 @@ def train(
 
     The same run gives the same bits on the same kind of device with as many threads, also where it goes on from a
     ``checkpoint``. ``report`` hears of the start and of every epoch; ``tensorboard`` is this run's folder for its curves,
-    ``predictions`` the folder for what is kept of
-    test examples (bench.predictions). ``give_up`` is asked after each epoch but the last, with the curves so far: where
-    it says so the record is that of a pruned run, without metrics. Raises ``Diverged`` for a loss that is NaN or infinite,
-    ``UserError`` for a run that cannot be, and whatever torch raises.
+    ``predictions`` the folder for what is kept of test examples (bench.predictions). ``give_up`` is asked after each epoch but
+    the last, with the curves so far: where it says so the record is that of a pruned run, without metrics. Raises ``Diverged``
+    for a loss that is NaN or infinite, ``UserError`` for a run that cannot be, and whatever torch raises.
     """
+    same_plugins(run)
     content = data_digest(data_from(run.data))  # before the clock starts: only the first run of a process pays for it
     started, identity, tell = time.perf_counter(), run.id, report or (lambda _progress: None)
     place, where = torch.device(device), environment(device)
@@ -91,6 +92,13 @@ def train(
         environment=where,
         data_digest=content,
     )
+
+
+def same_plugins(run: Run) -> None:
+    """Raises ``UserError`` where a plug-in's part of the run is another here than where the run was planned."""
+    if (here := parts_from_plugins(run)) != run.plugins:
+        changed = sorted(name for name in {*here, *run.plugins} if here.get(name) != run.plugins.get(name))
+        raise UserError(f"the plug-in's code of {', '.join(changed)} changed since the suite was loaded; run it again")
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
         (["tune", "smoke"], "has nothing to search"),
         (["analyze", "classics", "--variant", "LeNet5"], "did you mean 'LeNet-5'"),
         (["claims", "--document", "wavpool-slide"], "did you mean 'wavpool-slides'"),
-        (["claims", "--verdict", "exakt"], "did you mean 'exact'"),
+        (["claims", "--document", "wavpool-slides", "--verdict", "exakt"], "did you mean 'exact'"),
         (["compare", "nowhere", "HEAD"], "neither a folder nor a git revision"),
         (["list", "data", "--out", "x.png"], "--show"),
         (["list", "data", "--show", "digts"], "did you mean 'digits'"),
