@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import bench
 from bench import plans
 from bench.api import Job
+from bench.predictions import WHOLE
 from bench.profile import profiled
 from bench.profile.tables import frame
 from bench.progress import View
@@ -47,6 +49,15 @@ def test_the_suite_still_plans_these_runs(folder: Path) -> None:
     done = sum(record.id in planned and record.status == "done" for record in records)
     said = f"{done} of {len(planned)} runs done" if done else f"none of the suite's own {len(planned)} runs"
     assert said in (folder / "README.md").read_text()
+
+
+def test_of_predictions_scores_and_pictures_are_committed() -> None:
+    """``bench pack --scores-only`` leaves no more; all of them would be a hundred times the records."""
+    files = list((ROOT / "results" / "reference").glob("*/predictions/*.npz"))
+    assert files
+    for file in files:
+        with zipfile.ZipFile(file) as members:
+            assert not [name for name in members.namelist() if f"/{WHOLE}" in f"/{name}"], file
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -90,13 +90,20 @@ def report(
 )
 def pack(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER …", help="A suite's results folder.")],
+    scores_only: Annotated[
+        bool,
+        typer.Option(
+            "--scores-only",
+            help="Of predictions keep scores and pictures; a metric that is not recorded cannot be computed any more.",
+        ),
+    ] = False,
 ) -> None:
     """Compresses what is recorded (records.jsonl.xz), for a repository or a mail; every command goes on with it as before."""
     from bench.api import pack as packed
     from bench.text import memory
 
     for folder in folders:
-        before, after = packed(folder, typer.echo)
+        before, after = packed(folder, typer.echo, scores_only=scores_only)
         typer.echo(f"{folder}: {memory(before)} of records in {memory(after)}")
 
 

@@ -63,7 +63,7 @@ def test_it_trains_and_gives_tables_plots_and_report(made) -> None:
     readme = (outcome.folder / "README.md").read_text()
     assert "rmse (mg/L) ↓" in readme
     assert "not drawn: " not in readme
-    scores = pd.read_csv(outcome.folder / "tables/scores.csv").fillna("")
+    scores = pd.read_csv(outcome.folder / "tables/scores.csv", keep_default_na=False)
     assert dict(zip(scores["metric"], scores["unit"], strict=True)) == {"rmse": "mg/L", "mae": "mg/L", "r2": ""}
 
 
