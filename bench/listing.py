@@ -94,7 +94,11 @@ def _more(kind: str, entry: Entry[Any]) -> dict[str, Any]:
     if kind == "metrics":
         metric = entry.about["metric"]
         better = "higher" if metric.direction == "max" else "lower"
-        return {"tasks": ", ".join(entry.about["tasks"]), "better": better, "unit": metric.unit or "share"}
+        return {
+            "tasks": ", ".join(entry.about["tasks"]),
+            "better": better,
+            "unit": "that of the targets" if metric.of_targets else metric.unit or "share",
+        }
     if kind == "tasks":
         task = entry.build()
         return {"loss": ", ".join(task.own_loss), "metrics": ", ".join(task.own_metrics)}

@@ -134,6 +134,10 @@ class Task:
         """What plots of a whole split are made from: ``confusion``, or ``sample_target`` and ``sample_prediction``."""
         return {}
 
+    def number_names(self, count: int) -> Sequence[str]:
+        """Names of the numbers that a target is, where it is numbers: for the plot of predicted against true ones."""
+        return [f"number {i + 1}" for i in range(count)] if count > 1 else ["the number"]
+
     # augmentation -------------------------------------------------------------------------------------------------------------
 
     def moved(self, y: "Tensor", maps: Move, points: Move) -> "Tensor":

@@ -55,6 +55,10 @@ class Localisation(Task):
         """Some true and predicted numbers."""
         return sample(arrays)
 
+    def number_names(self, count: int) -> Sequence[str]:
+        """Column and row."""
+        return ["x", "y"]
+
     def unpacked(self, arrays: Statistics) -> Statistics:
         """Stored as they are."""
         prediction, target = arrays["prediction"], arrays["target"]

@@ -20,7 +20,8 @@ from bench.tasks.pictures import PREDICTED, SIDE, TRUE
 
 
 def column(task: str) -> Column:
-    return Column("a column", task, {})
+    run = run_of("conv", "digits", 0)
+    return Column("a column", task, {"conv": cell_of("conv", None, [run], task=task, unit="mg/L")})
 
 
 def of(arrays: dict) -> dict[str, Kept]:
@@ -160,6 +161,18 @@ def test_coordinates_and_their_least_squares_lines() -> None:
     for line in [line for line in ax.lines if line.get_marker() == "None"][1:]:
         x, y = line.get_xdata(), line.get_ydata()
         np.testing.assert_allclose((y[-1] - y[0]) / (x[-1] - x[0]), 0.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("numbers", "lines"), [(1, 1), (3, 3), (7, 4)])
+def test_other_numbers_are_shown_as_coordinates_are_in_their_unit(numbers: int, lines: int) -> None:
+    target = np.random.default_rng(0).normal(size=(30, numbers))
+    arrays = arrays_of("regression") | {"sample_target": target, "sample_prediction": 0.5 * target}
+    with styled():
+        figure = coordinates(column("regression"), of(arrays))
+    (ax,) = figure.axes
+    assert sum(line.get_marker() not in ("None", "") for line in ax.lines) == lines
+    assert ax.get_xlabel() == "true (mg/L)"
+    assert len(figure.legends[0].get_texts()) == lines + 1
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
