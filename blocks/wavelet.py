@@ -1,6 +1,7 @@
 """Stages made of wavelet transforms, which can stand where a convolution stands."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,23 +9,20 @@ from torch import Tensor, nn
 from blocks.conv import conv
 from blocks.filterbank import FilterBank
 from blocks.haar import haar, haar_levels, haar_levels_inverse
-from blocks.layers import Act, Bias, Norm, conv2d
+from blocks.layers import conv2d
 from blocks.shape import chain, map_shape
-from blocks.spec import BlockError, Positive, Rate, Shape, block
+from blocks.shared import Kernel, Layer
+from blocks.spec import Block, BlockError, Positive, Shape, block
 
 
-@block(example={"width": 6, "stride": 2, "norm": "batch"})
+@block(example={"width": 6, "stride": 2, "norm": "batch"}, shares=Kernel)
 def haar_down(
     in_shape: Shape,
     *,
     width: Positive,
     stride: Positive = 1,
     depth: Positive = 1,
-    kernel: Positive = 3,
-    bias: Bias = None,
-    norm: Norm = "none",
-    act: Act = "relu",
-    dropout: Rate = 0.0,
+    **options: Any,
 ) -> nn.Module:
     """conv(cA, cH, cV, cD of x stacked as channels): halves the sides by a Haar level, which loses nothing.
 
@@ -35,7 +33,7 @@ def haar_down(
     map_shape(in_shape, "haar_down")
     if stride & (stride - 1):
         raise BlockError(f"haar_down: the stride must be a power of 2, got {stride}")
-    convolution = partial(conv, width=width, depth=depth, kernel=kernel, bias=bias, norm=norm, act=act, dropout=dropout)
+    convolution: Block = partial(conv, width=width, depth=depth, **options)
     if stride == 1:
         return convolution(in_shape)
     return chain(in_shape, bands=lambda _: HaarBands(stride.bit_length() - 1), conv=convolution)
@@ -56,7 +54,7 @@ class HaarBands(nn.Module):
         return x
 
 
-@block(example={"width": 6, "levels": 2, "norm": "batch"})
+@block(example={"width": 6, "levels": 2, "norm": "batch"}, shares=Layer)
 def wavelet_conv(
     in_shape: Shape,
     *,
@@ -66,10 +64,7 @@ def wavelet_conv(
     wavelet: str = "haar",
     depth: Positive = 1,
     kernel: Positive = 3,
-    bias: Bias = None,
-    norm: Norm = "none",
-    act: Act = "relu",
-    dropout: Rate = 0.0,
+    **options: Any,
 ) -> nn.Module:
     """conv(x + W⁻¹ f(W x)), W the wavelet decomposition, f a depthwise convolution of every band of every level.
 
@@ -82,9 +77,7 @@ def wavelet_conv(
     return chain(
         in_shape,
         bands=partial(WaveletResidual, levels=levels, kernel=kernel, wavelet=wavelet),
-        conv=partial(
-            conv, width=width, stride=stride, depth=depth, kernel=kernel, bias=bias, norm=norm, act=act, dropout=dropout
-        ),
+        conv=partial(conv, width=width, stride=stride, depth=depth, kernel=kernel, **options),
     )
 
 

@@ -52,6 +52,18 @@ def test_the_suite_example_is_a_suite(tmp_path: Path) -> None:
     assert all(abs(cell.mismatch or 0) <= 0.02 for cell in cells)
 
 
+def test_the_recipe_example_is_a_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "example.yaml"
+    recipe = code("yaml", "# the recipe of a run").partition("\n")[2]
+    rest = "base:\n  data: digits\n  network: {block: mlp, widths: [8]}\n  budget: {epochs: 1}\n"
+    file.write_text(rest + "".join(f"  {line}\n" for line in recipe.splitlines()) + "variants: {a: {}}\n")
+    (run,) = bench.load(file).runs()
+    assert run.recipe.optimizer == {"name": "sgd", "momentum": 0.9, "nesterov": False}
+    assert run.recipe.schedule == {"name": "cosine", "warmup": 1.0, "final_lr": 0.0}
+    assert run.recipe.loss == {"cross_entropy": {"weight": 1.0, "label_smoothing": 0.1}}
+    assert run.recipe.augment == ({"name": "flip", "axes": "horizontal"}, {"name": "crop", "pixels": 4})
+
+
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)", README))))
 def test_links_lead_somewhere(link: str) -> None:
     assert (ROOT / link).exists()

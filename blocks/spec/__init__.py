@@ -59,18 +59,19 @@ def block(build: Builder, /) -> Builder: ...
 
 
 @overload
-def block(*, example: dict[str, Any] | None = None) -> Callable[[Builder], Builder]: ...
+def block(*, example: dict[str, Any] | None = None, shares: type | None = None) -> Callable[[Builder], Builder]: ...
 
 
-def block(build: Builder | None = None, /, *, example: dict[str, Any] | None = None) -> Any:
+def block(build: Builder | None = None, /, *, example: dict[str, Any] | None = None, shares: type | None = None) -> Any:
     """Registers a function ``(in_shape, *, options) -> nn.Module`` as a block, under its own name.
 
-    ``example`` are options (as in YAML) that the contract test builds the block with. Raises ``ValueError`` where the name is
+    ``example`` are options (as in YAML) that the contract test builds the block with; ``shares`` is a dataclass whose fields are
+    options too, given to the block as ``**options`` (blocks.shared). Raises ``ValueError`` where the name is
     taken, or an argument after the first is not keyword-only and annotated.
     """
 
     def register(build: Builder) -> Builder:
-        return BLOCKS.register(build, example=example)
+        return BLOCKS.register(build, shares=shares, example=example)
 
     return register if build is None else register(build)
 

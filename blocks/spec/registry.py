@@ -66,16 +66,19 @@ class Registry(MutableMapping[str, Entry[F]]):
         self._entries: dict[str, Entry[F]] = {}
         self._bound: dict[str, Callable[..., Any]] = {}
 
-    def register(self, build: G, *, name: str = "", takes: int | None = None, **about: Any) -> G:
+    def register(
+        self, build: G, *, name: str = "", takes: int | None = None, shares: type | None = None, **about: Any
+    ) -> G:
         """Registers a function under its own name (or ``name``).
 
-        Its options are its keyword-only arguments after the first ``takes`` (by default as many as all of this kind have).
+        Its options are its keyword-only arguments after the first ``takes`` (by default as many as all of this kind have), and
+        the fields of the dataclass ``shares``, which it takes as ``**options``.
         Raises ``ValueError`` where the name is taken, or an option is not keyword-only, not annotated or, where all options of
         this kind have defaults, has none.
         """
         name = name or build.__name__
         takes = self._takes if takes is None else takes
-        options = options_of(build, f"{self.kind} {name!r}", takes, has_defaults=self._has_defaults)
+        options = options_of(build, f"{self.kind} {name!r}", takes, has_defaults=self._has_defaults, shares=shares)
         known = self._entries.get(name)
         if known and _place(known.build) != _place(build):
             raise ValueError(f"{self.kind} {name!r} is already registered by {known.build.__module__}")
@@ -268,11 +271,20 @@ BLOCKS: BlockRegistry[Callable[..., Any]] = BlockRegistry("block", home="blocks"
 
 
 def options_of(
-    build: Callable[..., Any], who: str, takes: int = 1, *, has_defaults: bool = False
+    build: Callable[..., Any], who: str, takes: int = 1, *, has_defaults: bool = False, shares: type | None = None
 ) -> dict[str, inspect.Parameter]:
-    """The arguments of a function after its first ``takes``. Raises ``ValueError`` as ``Registry.register`` does."""
+    """The arguments of a function after its first ``takes``, and those of ``shares`` that are not its own.
+
+    Raises ``ValueError`` as ``Registry.register`` does.
+    """
     options = {}
-    for parameter in [*inspect.signature(build).parameters.values()][takes:]:
+    parameters = [*inspect.signature(build).parameters.values()][takes:]
+    if shares is not None:
+        own = [parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+        names = {parameter.name for parameter in own}
+        shared = inspect.signature(shares).parameters.values()
+        parameters = [*own, *(parameter for parameter in shared if parameter.name not in names)]
+    for parameter in parameters:
         is_option = parameter.kind is parameter.KEYWORD_ONLY and parameter.annotation is not parameter.empty
         if not is_option or (has_defaults and parameter.default is parameter.empty):
             default = ", with a default" if has_defaults else ""
