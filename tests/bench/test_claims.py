@@ -31,6 +31,8 @@ from bench.claims.verdicts import (
 from bench.errors import SuiteError, UserError
 from bench.store import Store, stores
 
+pytestmark = pytest.mark.xdist_group("claims")  # one worker, where what is computed once is known
+
 KEYS = ["id", "document", "section", "kind", "documented", "computed", "unit", "verdict", "note"]
 COUNTS = {
     "wave-source-mini-resnet": 82,
@@ -406,7 +408,7 @@ def test_outside_a_checkout_it_says_where_to_run(
     from bench.claims import networks
 
     monkeypatch.chdir(tmp_path)
-    networks._suite.cache_clear()
-    QUANTITIES["network"].cache_clear()  # type: ignore[attr-defined]
+    monkeypatch.setattr(networks, "_suite", networks._suite.__wrapped__)  # what other tests found is in the caches
+    monkeypatch.setitem(QUANTITIES, "network", networks.network)
     assert cli.main(["claims", "--document", "wave-source-mini-resnet"]) == cli.WRONG_INPUT
     assert "run the command in the project's top folder, the one that holds suites/" in capsys.readouterr().err
