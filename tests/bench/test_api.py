@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "suites" / "smoke.yaml"
 CPU = Machine("cpu", workers=2)
 FAULTS = Path(__file__).with_name("plugin_faults.py")
-pytestmark = pytest.mark.usefixtures("forked_workers")
+pytestmark = [pytest.mark.usefixtures("forked_workers"), pytest.mark.xdist_group("api")]
 
 
 def measured(folder: Path) -> dict[str, Any]:

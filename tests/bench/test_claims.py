@@ -32,6 +32,8 @@ from bench.errors import SuiteError, UserError
 from bench.store import Store, stores
 from bench.tables import formats
 
+pytestmark = pytest.mark.xdist_group("claims")  # one worker, where what is computed once is known
+
 KEYS = ["id", "document", "section", "kind", "documented", "computed", "unit", "verdict", "note"]
 COUNTS = {
     "wave-source-mini-resnet": 82,
@@ -411,7 +413,7 @@ def test_outside_a_checkout_it_says_where_to_run(
     from bench.claims import networks
 
     monkeypatch.chdir(tmp_path)
-    networks._suite.cache_clear()
-    QUANTITIES["network"].cache_clear()  # type: ignore[attr-defined]
+    monkeypatch.setattr(networks, "_suite", networks._suite.__wrapped__)  # what other tests found is in the caches
+    monkeypatch.setitem(QUANTITIES, "network", networks.network)
     assert cli.main(["claims", "--document", "wave-source-mini-resnet"]) == cli.WRONG_INPUT
     assert "run the command in the project's top folder, the one that holds suites/" in capsys.readouterr().err

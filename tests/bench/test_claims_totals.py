@@ -15,6 +15,8 @@ from bench.claims.checks.steps import steps
 from bench.claims.checks.unet import decoder_params, encoder_params, level
 from bench.claims.networks import Network, network
 
+pytestmark = pytest.mark.xdist_group("claims")  # one worker, where what is computed once is known
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _in_checkout(root: Path) -> Any:

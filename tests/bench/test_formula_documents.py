@@ -8,6 +8,8 @@ from ruamel.yaml import YAML
 from bench.claims.judging import check
 from bench.claims.statement import DOCUMENTS, load
 
+pytestmark = pytest.mark.xdist_group("claims")  # one worker, where what is computed once is known
+
 STATED = Path(__file__).parents[3] / "shared" / "claims.yaml"
 COUNTS = {"cnn-homework": 74, "wavpool-slides": 16, "wavpool-paper": 4, "ml-for-science-cnns": 39}
 DIFFERS, ROUNDS = "differs", "rounds to it"

@@ -39,18 +39,24 @@ def html(plan, records, *more: Section) -> Parsed:
     return Parsed(page(scores, comparison_tables(scores), draw(scores), more))
 
 
-def test_the_page_says_what_was_asked_how_sure_at_what_cost_on_what_and_how_to_run_it_again() -> None:
-    text = html(*realistic()).text
+@pytest.fixture(scope="module")
+def whole() -> Parsed:
+    return html(*realistic())
+
+
+@pytest.mark.xdist_group("html")
+def test_the_page_says_what_was_asked_how_sure_at_what_cost_on_what_and_how_to_run_it_again(whole: Parsed) -> None:
     for part in (
         "What does each part add?", "141 of 144 runs done", "95 % interval −2.17 to −1.91, 8 pairs", "better, adjusted p 0.039",
         "20.3k params", "the loss is NaN in epoch 3", "Some processor, 4 cores", "torch 2.13.0", "bench run suites/flagship.yaml",
         "n too small (needs 8)",
     ):  # fmt: skip
-        assert part in text
+        assert part in whole.text
 
 
-def test_nothing_is_fetched_from_elsewhere() -> None:
-    for tag, attributes in html(*realistic()).tags:
+@pytest.mark.xdist_group("html")
+def test_nothing_is_fetched_from_elsewhere(whole: Parsed) -> None:
+    for tag, attributes in whole.tags:
         for name in ("src", "href", "srcset", "action"):
             value = attributes.get(name)
             assert value is None or value.startswith(("data:", "#")), f"<{tag} {name}={value}>"

@@ -48,7 +48,7 @@ SUITE = {
     ],
 }  # fmt: skip
 QUICK = Stopping(6, 6)
-pytestmark = pytest.mark.usefixtures("forked_workers")
+pytestmark = [pytest.mark.usefixtures("forked_workers"), pytest.mark.xdist_group("profile")]
 
 
 class Heard(View):

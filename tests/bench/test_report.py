@@ -18,6 +18,8 @@ from bench.tables.scores import Scores
 from bench.tables.sentences import mixtures, sentences
 from bench.text import estimate
 
+pytestmark = pytest.mark.xdist_group("report")  # one worker makes the large one
+
 CONV = [0.81, 0.84, 0.79, 0.90, 0.85, 0.83, 0.88, 0.80]
 BETTER = [score + gain for score, gain in zip(CONV, [0.02, 0.03, 0.01, 0.02, 0.04, 0.02, 0.03, 0.02], strict=True)]
 LIKE = [score + gain for score, gain in zip(CONV, [0.02, -0.03, 0.01, -0.02, 0.04, 0.02, -0.03, 0.0], strict=True)]
@@ -126,7 +128,7 @@ def test_new_records_change_the_report(tmp_path: Path) -> None:
 
 
 def test_a_plot_that_has_nothing_to_show_any_more_goes_and_nothing_else_does(tmp_path: Path) -> None:
-    plan, records = realistic()
+    plan, records = realistic(variants=2, seeds=2)
     report(plan, records, tmp_path)
     (tmp_path / "plots" / "mine.svg").write_text("not of the report")
     stamp = tmp_path / ".report.json"

@@ -21,7 +21,7 @@ from bench.tune.owner import GONE, alive, marks, me
 from bench.tune.search import SETTINGS
 from bench.tune.storage import journal, opened
 
-pytestmark = pytest.mark.usefixtures("forked_workers")
+pytestmark = [pytest.mark.usefixtures("forked_workers"), pytest.mark.xdist_group("tune")]
 
 DONE = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 

@@ -17,7 +17,7 @@ from bench.tune import Tuned, tune
 from bench.tune.plots import best_of, draw, importance
 from bench.tune.report import report
 
-pytestmark = pytest.mark.usefixtures("forked_workers")
+pytestmark = [pytest.mark.usefixtures("forked_workers"), pytest.mark.xdist_group("tune_report")]
 
 SUITE = {
     "base": {
