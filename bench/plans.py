@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench.environment import code_version
 from bench.errors import UserError
-from bench.migration import TASKS_BEFORE
 from bench.plugins import hash_file
 from bench.runs import SCHEMA
+from bench.runs.migration import TASKS_BEFORE
 from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
 

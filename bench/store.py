@@ -14,9 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from bench import migration
 from bench.errors import UserError
-from bench.runs import SCHEMA, RunRecord
+from bench.runs import SCHEMA, RunRecord, migration
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would write two characters for each end of a line
 POLL_S = 0.2

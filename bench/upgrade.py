@@ -12,20 +12,10 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bench.errors import UserError
+from bench.runs.migration import AUGMENTATIONS, MOVED, USED
 from bench.store import write_if_changed
-from bench.suite.recipes import AUGMENT_OPTION, DEFAULT_OF, MOVED
+from bench.suite.recipes import DEFAULT_OF
 from bench.suite.source import Source, read
-
-OPTIONS = {
-    "sgd": {"momentum", "nesterov"},
-    "adam": {"betas", "eps"},
-    "adamw": {"betas", "eps"},
-    "constant": {"warmup"},
-    "cosine": {"warmup", "final_lr"},
-    "step": {"warmup", "step_epochs", "step_factor"},
-    "one_cycle": {"warmup", "final_lr"},
-}
-"""Which of the earlier fields an optimizer or a schedule made use of."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +161,7 @@ class _Writer:
         return {
             MOVED[field][1]: str(value)
             for field, value in inherited.items()
-            if field in MOVED and field in OPTIONS.get(name, ()) and field not in fields
+            if field in MOVED and field in USED.get(name, ()) and field not in fields
         }
 
     def _augment(self, augments: Mapping[str, Entry], inherited: Mapping[str, Any]) -> str:
@@ -236,10 +226,10 @@ def _augment_list(fields: Mapping[str, Any]) -> str:
     """The list that earlier fields of ``augment`` stand for, in the order in which they were applied."""
     on = {
         name: fields[name]
-        for name in AUGMENT_OPTION
+        for name in AUGMENTATIONS
         if str(fields.get(name, 0)).lower() not in ("0", "0.0", "none", "false")
     }
-    specs = (f"{{name: {name}{f', {option}: {on[name]}' if (option := AUGMENT_OPTION[name]) else ''}}}" for name in on)
+    specs = (f"{{name: {name}{f', {option}: {on[name]}' if (option := AUGMENTATIONS[name]) else ''}}}" for name in on)
     return f"[{', '.join(specs)}]"
 
 

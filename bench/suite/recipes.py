@@ -6,26 +6,12 @@ from typing import Any
 from bench.errors import show
 from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
 from bench.runs import loss_terms
+from bench.runs.migration import AUGMENTATIONS as EARLIER_AUGMENTATIONS
+from bench.runs.migration import MOVED
 from bench.tasks import LOSSES
 from blocks.spec import Path, Problem, Registry, SpecError
 
-MOVED = {
-    "momentum": ("optimizer", "momentum"),
-    "nesterov": ("optimizer", "nesterov"),
-    "betas": ("optimizer", "betas"),
-    "eps": ("optimizer", "eps"),
-    "warmup": ("schedule", "warmup"),
-    "step_epochs": ("schedule", "epochs"),
-    "step_factor": ("schedule", "factor"),
-    "final_lr": ("schedule", "final_lr"),
-}
-"""Earlier field of a recipe → the spec whose option it is now, and the option's name."""
 DEFAULT_OF = {"optimizer": "adam", "schedule": "constant"}
-AUGMENT_OPTION = {
-    "flip": "axes", "rotate": "degrees", "rotate90": None, "shift": "pixels", "crop": "pixels", "cutout": "side", "noise": "sd",
-    "intensity": "amount", "mixup": "alpha",
-}  # fmt: skip
-"""Earlier field of ``augment``, in the order of application → the option that its value is now; None: it was a switch."""
 
 
 def resolved_recipe(written: Any) -> tuple[Any, list[Problem]]:
@@ -97,7 +83,7 @@ def _with_options(spec: str, name: Any, options: Iterable[str]) -> Any:
 
 
 def _augment_text(name: str, value: Any) -> str:
-    option = AUGMENT_OPTION.get(name)
+    option = EARLIER_AUGMENTATIONS.get(name)
     return f"{{name: {name}{f', {option}: {value}' if option else ''}}}"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from bench.data import Data, data_from, resolve_data
 from bench.errors import UserError
-from bench.ids import parts_from_plugins
 from bench.recipe import augmentation_problems
 from bench.runs import Recipe, Run, Seed
+from bench.runs.ids import parts_from_plugins
 from bench.suite.drafts import Point
 from bench.suite.explain import checked
 from bench.suite.problems import Problems

@@ -16,10 +16,10 @@ from bench.data.spec import data_from
 from bench.data.splits import Splits, splits
 from bench.environment import Environment, environment
 from bench.errors import UserError
-from bench.ids import parts_from_plugins
 from bench.predictions import write
 from bench.recipe import augmentation_problems
 from bench.runs import Diverged, Progress, Run, RunRecord
+from bench.runs.ids import parts_from_plugins
 from bench.tasks import Task, task_of
 from bench.train import build
 from bench.train.board import board

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, create_model
 
-from bench import ids
 from bench.data.base import DATASETS
-from bench.ids import Changed, identity
 from bench.listing import registries
 from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
-from bench.runs import Budget, EarlyStopping, Recipe, Run, Seed, Setting
+from bench.runs import Budget, EarlyStopping, Recipe, Run, Seed, Setting, ids
+from bench.runs.ids import Changed, identity
 from bench.store import Store
 from bench.suite import load_dict
 from bench.tasks import task_of
@@ -28,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 SNAPSHOT = ROOT / "tests" / "defaults.json"
 HINT = (
-    "A default is a promise: runs are named without it. One that must change gets an entry in bench.ids.CHANGED; "
+    "A default is a promise: runs are named without it. One that must change gets an entry in bench.runs.ids.CHANGED; "
     "an option that is new goes into tests/defaults.json."
 )
 

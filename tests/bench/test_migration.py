@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import bench
-from bench import migration, plans
+from bench import plans
 from bench.errors import UserError
-from bench.runs import Run
+from bench.runs import Run, migration
 from bench.schedule import Machine
 from bench.store import RECORDS, Store
 from bench.tune import tune

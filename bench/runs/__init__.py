@@ -203,8 +203,8 @@ class Run(Model):
 
     @property
     def id(self) -> str:
-        """The sha-256 of the canonical JSON of the Run without what equals its default, as 64 hex digits (bench.ids)."""
-        from bench.ids import run_id
+        """The sha-256 of the canonical JSON of the Run without what equals its default, as 64 hex digits (bench.runs.ids)."""
+        from bench.runs.ids import run_id
 
         return run_id(self)
 
@@ -250,7 +250,7 @@ class Setting(Model):
 
     def id(self, run: Run) -> str:
         """The id of the record of ``run`` under this setting, as 64 hex digits: each setting has a record of its own."""
-        from bench.ids import setting_id
+        from bench.runs.ids import setting_id
 
         return setting_id(self, run.id)
 
@@ -259,7 +259,7 @@ class RunRecord(Model):
     """What a run gave, one line of records.jsonl."""
 
     schema_version: Literal[2] = SCHEMA
-    """The form of the record; bench.migration reads older ones."""
+    """The form of the record; bench.runs.migration reads older ones."""
     id: str
     kind: Literal["train", "profile"] = "train"
     run_id: str = ""

@@ -19,18 +19,32 @@ TASKS_BEFORE = {"regression": "localisation"}
 """Name of a task in schema 1 → its name now."""
 _OWN_LOSSES: tuple[dict[str, float], ...] = ({"cross_entropy": 1.0}, {"smooth_l1": 1.0}, {"bce": 1.0, "dice": 1.0})
 """Of the three tasks of schema 1: written out, each was the loss of a recipe that named none."""
-_OPTIMIZER_OPTIONS = {"sgd": ("momentum", "nesterov"), "adam": ("betas", "eps"), "adamw": ("betas", "eps")}
-_SCHEDULE_OPTIONS = {
-    "constant": {"warmup": "warmup"},
-    "cosine": {"warmup": "warmup", "final_lr": "final_lr"},
-    "step": {"warmup": "warmup", "step_epochs": "epochs", "step_factor": "factor"},
-    "one_cycle": {"warmup": "warmup", "final_lr": "final_lr"},
+MOVED = {
+    "momentum": ("optimizer", "momentum"),
+    "nesterov": ("optimizer", "nesterov"),
+    "betas": ("optimizer", "betas"),
+    "eps": ("optimizer", "eps"),
+    "warmup": ("schedule", "warmup"),
+    "step_epochs": ("schedule", "epochs"),
+    "step_factor": ("schedule", "factor"),
+    "final_lr": ("schedule", "final_lr"),
 }
-_AUGMENTATIONS = {
+"""Field of a recipe in schema 1 → the spec whose option it is now, and the option's name."""
+USED = {
+    "sgd": ("momentum", "nesterov"),
+    "adam": ("betas", "eps"),
+    "adamw": ("betas", "eps"),
+    "constant": ("warmup",),
+    "cosine": ("warmup", "final_lr"),
+    "step": ("warmup", "step_epochs", "step_factor"),
+    "one_cycle": ("warmup", "final_lr"),
+}
+"""Optimizer or schedule of schema 1 → which of those fields it made use of."""
+AUGMENTATIONS = {
     "flip": "axes", "rotate": "degrees", "rotate90": None, "shift": "pixels", "crop": "pixels", "cutout": "side", "noise": "sd",
     "intensity": "amount", "mixup": "alpha",
 }  # fmt: skip
-"""Field of ``augment`` in schema 1, in the order of application → the option that its value is now."""
+"""Field of ``augment`` in schema 1, in the order of application → the option that its value is now; None: it was a switch."""
 
 
 def migrated(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,24 +67,13 @@ def migrated(record: Mapping[str, Any]) -> dict[str, Any]:
 def migrated_run(run: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a run of schema 1 as they are written now."""
     before = run["recipe"]
-    moved = {
-        *_AUGMENTATIONS,
-        "momentum",
-        "nesterov",
-        "betas",
-        "eps",
-        "warmup",
-        "step_epochs",
-        "step_factor",
-        "final_lr",
-    }
-    recipe = {key: value for key, value in before.items() if key not in moved | {"label_smoothing"}}
-    optimizer, schedule = before["optimizer"], before["schedule"]
-    recipe["optimizer"] = {"name": optimizer} | {key: before[key] for key in _OPTIMIZER_OPTIONS[optimizer]}
-    recipe["schedule"] = {"name": schedule} | {now: before[key] for key, now in _SCHEDULE_OPTIONS[schedule].items()}
+    recipe = {key: value for key, value in before.items() if key not in {*MOVED, "label_smoothing"}}
+    for spec in ("optimizer", "schedule"):
+        name = before[spec]
+        recipe[spec] = {"name": name} | {MOVED[field][1]: before[field] for field in USED[name]}
     recipe["augment"] = [
         {"name": name} | ({option: before["augment"][name]} if option else {})
-        for name, option in _AUGMENTATIONS.items()
+        for name, option in AUGMENTATIONS.items()
         if before["augment"][name] not in (0, False, "none")
     ]
     recipe["loss"] = _loss(before["loss"], before["label_smoothing"])
@@ -86,7 +89,7 @@ def _loss(weights: Mapping[str, float], smoothing: float) -> dict[str, Any]:
 
 def _plugin_code(run: Run, recorded: Mapping[str, str]) -> dict[str, str] | None:
     """The fingerprints of the run's plug-in parts; None where they are not those that it was trained with."""
-    from bench.ids import parts_from_plugins, unknown_parts
+    from bench.runs.ids import parts_from_plugins, unknown_parts
 
     if unknown_parts(run):
         return None
