@@ -57,7 +57,7 @@ class Store:
         renamed: dict[str, str] = {}
         for file, number, line in self._lines():
             if _schema(line) < SCHEMA:
-                before, record = json.loads(line), _parse(line, file, number)
+                record, before = _parse(line, file, number), json.loads(line)
                 renamed |= {before["id"]: record.id, migration.first_id(before["run"]): record.run_id or record.id}
         return renamed
 
@@ -211,14 +211,21 @@ def _parse(line: bytes, file: Path, number: int) -> RunRecord:
         if schema < SCHEMA:
             return RunRecord.model_validate(migration.migrated(json.loads(line)))
         return RunRecord.model_validate_json(line)
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False)[0]
-            what = f"{''.join(f'{part}.' for part in first['loc']).rstrip('.')}: {first['msg']}".removeprefix(": ")
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"{file}:{number}: not a record: {what}; mend the line, or delete it and its run is done again"
+            f"{file}:{number}: not a record: {_wrong(error)}; mend the line, or delete it and its run is done again"
         ) from error
+
+
+def _wrong(error: Exception) -> str:
+    """What is wrong with a line, and where in it."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"{part}." for part in first["loc"]).rstrip(".")
+        return f"{place + ': ' if place else ''}{first['msg']}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"Invalid JSON: {error}"
+    return f"{error.args[0]}: Field required" if isinstance(error, KeyError) else str(error)
 
 
 def _packed(content: bytes) -> bytes:

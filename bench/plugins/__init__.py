@@ -41,12 +41,17 @@ def hashes() -> dict[str, str]:
 
 def packages() -> dict[str, str]:
     """Distribution → version of each installed package that is a plug-in, or that a loaded plug-in file imports."""
-    from bench.plugins.imports import installed_packages  # it reads plug-ins by the functions here
-
     found = {point.dist.name: point.dist.version for point in metadata.entry_points(group=GROUP) if point.dist}
     for file in _loaded:
-        found |= installed_packages(file)
+        found |= _imported(file)
     return dict(sorted(found.items()))
+
+
+@functools.cache
+def _imported(file: Path) -> dict[str, str]:
+    from bench.plugins.imports import installed_packages  # it reads plug-ins by the functions here
+
+    return installed_packages(file)
 
 
 def code_of(build: Callable[..., Any]) -> str | None:

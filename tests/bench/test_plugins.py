@@ -40,7 +40,7 @@ def test_a_file_is_imported_once_and_its_hash_kept(tmp_path: Path) -> None:
         (
             "data.py",
             "from bench.data import dataset\n@dataset\ndef mine(*, size: int):\n    pass\n",
-            r"data\.py:\d: ValueError: data set 'mine': option 'size' must be keyword-only, annotated, with a default",
+            r"data\.py:\d: ValueError: data set 'mine': option 'size' must be keyword-only and annotated, with a default",
         ),
     ],
 )
@@ -65,4 +65,4 @@ def test_entry_points_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(metadata, "entry_points", lambda group: [Point(group)])
     plugins.load()
-    assert loaded == ["ablation_bench.blocks", "ablation_bench.data"]
+    assert loaded == ["ablation_bench.plugins"]
