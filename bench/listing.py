@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.api import prepare
 from bench.errors import UserError, nearest
 from bench.suite.source import parse, read
+from bench.tables.formats import Document
+from bench.tables.layout import Table, entries
 from blocks.spec import Entry, Options, Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
 
 Rows = list[dict[str, Any]]
 
@@ -26,6 +32,33 @@ def tables(kinds: Iterable[str], *, plugins: Iterable[Path]) -> dict[str, Rows]:
         if kind not in KINDS:
             raise UserError(f"{kind!r} cannot be listed{nearest(kind, KINDS)}")
     return {kind: _suites() if kind == "suites" else _registered(kind) for kind in kinds}
+
+
+def document(rows: dict[str, Rows]) -> Document:
+    """What is listed, as every table format takes it."""
+
+    def laid_out() -> list[Table]:
+        return [
+            Table(
+                entries(*(listed[0] if listed else ())),
+                tuple(entries(*map(str, row.values())) for row in listed),
+                title=kind.replace("_", " "),
+            )
+            for kind, listed in rows.items()
+        ]
+
+    def frame() -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame([{"kind": kind, **row} for kind, listed in rows.items() for row in listed])
+
+    def screen(console: "Console") -> None:
+        for table in laid_out():
+            shown = table.terminal()
+            shown.title, shown.title_justify, shown.show_lines = table.title, "left", False
+            console.print(shown)
+
+    return Document("What a suite can name", "", laid_out, frame, lambda: rows, screen)
 
 
 def registries() -> dict[str, Registry[Any]]:

@@ -2,13 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from bench.cli.options import AsFormat, DataFolder, Format, Plugin
+from bench.cli.options import TERMINAL, AsDocument, DataFolder, Plugin, check_format, give
 
 
 def _kinds(incomplete: str) -> list[str]:
@@ -42,16 +40,17 @@ def list_(
     ] = None,
     data: DataFolder = None,
     plugin: Plugin = None,
-    format: AsFormat = Format.table,
+    format: AsDocument = TERMINAL,
 ) -> None:
     """Everything that a suite can name, with options and defaults, and the suites there are."""
     from bench import listing
 
+    check_format(format, plugin)
     if show is not None or out is not None:
         typer.echo(f"wrote {listing.show(show, out, option or (), data=data, plugins=plugin or ())}")
         return
-    tables = listing.tables([kind] if kind else listing.KINDS, plugins=plugin or ())
-    _print_tables(tables, format)
+    rows = listing.tables([kind] if kind else listing.KINDS, plugins=plugin or ())
+    give(listing.document(rows), format)
 
 
 @app.command(epilog="Example: [bold]bench schema > suite.schema.json[/bold]")
@@ -72,15 +71,3 @@ def upgrade(
     for file in files:
         for place in upgraded(file) or [f"{file}: nothing to rewrite"]:
             typer.echo(place)
-
-
-def _print_tables(tables: dict[str, list[dict[str, Any]]], format: Format) -> None:
-    if format == Format.json:
-        typer.echo(json.dumps(tables))
-        return
-    console = Console()
-    for title, rows in tables.items():
-        table = Table(*(rows[0] if rows else ()), title=title, title_justify="left")
-        for row in rows:
-            table.add_row(*(str(cell).replace("[", r"\[") for cell in row.values()))
-        console.print(table)

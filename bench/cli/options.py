@@ -4,7 +4,6 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 TERMINAL = "table"
 """The table format of a terminal, which every command has where ``--format`` is not given."""
-
-
-class Format(StrEnum):
-    """How a list is printed."""
-
-    table = "table"
-    json = "json"
 
 
 def format_names(incomplete: str) -> list[str]:
@@ -72,7 +64,6 @@ Split = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Resume although --threads differs from before.")]
-AsFormat = Annotated[Format, typer.Option("--format", help="How the result is printed.")]
 AsDocument = Annotated[
     str,
     typer.Option(

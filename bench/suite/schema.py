@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 
 from bench.data import DATASETS
+from bench.plots.registry import PLOTS
 from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
 from bench.runs import Run
 from bench.suite import Suite
@@ -49,6 +50,7 @@ def schema() -> Json:
         "grid": {"type": "object", "additionalProperties": axis},
         "sweep": {**_WRITTEN, "additionalProperties": {"type": "array", "minItems": 1}},
         "match": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Match"}, {"type": "null"}]},
+        "plots": {"anyOf": [{"type": "array", "items": _specs(PLOTS)}, {"type": "null"}]},
     }
     properties = whole["properties"] | {
         name: found | {"description": whole["properties"][name]["description"]} for name, found in written.items()

@@ -43,7 +43,7 @@ class Table:
         """The table for a Rich console."""
         table = RichTable(show_lines=True)
         for entry in self.header:
-            table.add_column(Text("\n".join(map(plain, entry.lines))))
+            table.add_column(Text("\n".join(map(plain, entry.lines))), overflow="fold")
         for row in self.rows:
             texts = [Text("\n".join(map(plain, entry.lines))) for entry in row]
             for entry, text in zip(row, texts, strict=True):
