@@ -17,6 +17,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import forked  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 

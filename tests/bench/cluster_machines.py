@@ -42,7 +42,7 @@ def as_before(machines: Any) -> None:
     wait_for(lambda: not list((machines.far / "tmp").glob(f"{cargo.PREFIX}*")))
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     """Returns once the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

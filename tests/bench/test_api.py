@@ -88,7 +88,7 @@ def test_ctrl_c_stops_cleanly_and_what_is_finished_stays(tmp_path: Path) -> None
         time.sleep(0.05)
     time.sleep(3)
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=30)[0]
+    output = process.communicate(timeout=120)[0]
     assert process.returncode == 130, output
     assert "Traceback" not in output
     assert "goes on" in output

@@ -28,7 +28,7 @@ def exhaustive(widths: list[int], count: Callable[[list[int]], int], target: int
     return min(abs(count(candidate) - target) for candidate in scaled)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=4), st.integers(50, 20_000))
 def test_nothing_that_one_factor_can_give_is_nearer(widths: list[int], target: int) -> None:
     counted = []

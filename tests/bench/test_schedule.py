@@ -233,7 +233,7 @@ def until(line: str, process: "subprocess.Popen[str]", count: int = 1) -> None:
     raise AssertionError(f"never said {line!r}")
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
@@ -249,7 +249,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_running(tmp_path: Path) ->
         until("one", process, 3)
         wait_for(lambda: len(pids(tmp_path)) == 5)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to workers as well
-        output = process.communicate(timeout=10)[0]
+        output = process.communicate(timeout=60)[0]
     assert (process.returncode, output) == (130, "interrupted\n")
     assert len(Store(tmp_path).records()) == 3
     assert not any(psutil.pid_exists(pid) for pid in pids(tmp_path))
@@ -260,7 +260,7 @@ def test_ctrl_c_while_workers_start_is_clean(tmp_path: Path) -> None:
         until("2 to do", process)
         wait_for(lambda: len(psutil.Process(process.pid).children()) >= 3)
         os.killpg(process.pid, signal.SIGINT)
-        output = process.communicate(timeout=10)[0]
+        output = process.communicate(timeout=60)[0]
     assert (process.returncode, output) == (130, "interrupted\n")
 
 
@@ -272,7 +272,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_only_runs_in_flight(tmp
         wait_for(lambda: len(pids(tmp_path)) == 4)
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    wait_for(lambda: not any(child.is_running() and child.status() != "zombie" for child in family), 5)
+    wait_for(lambda: not any(child.is_running() and child.status() != "zombie" for child in family))
     assert len(Store(tmp_path).records()) == 3
     with start(tmp_path, 2, [*kinds[:3], "ok"]) as process:
         assert process.communicate()[0].splitlines() == ["1 to do", "one", "no torch"]

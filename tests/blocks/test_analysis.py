@@ -170,7 +170,7 @@ def by_hooks(module, shape):
     return sum(macs)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=3), st.integers(12, 17), st.integers(1, 3))
 def test_random_chains(parts, side, batch):
     module = build({"chain": [{"block": "conv", "width": 4}, *parts]}, (3, side, 16))

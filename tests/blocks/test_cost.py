@@ -192,7 +192,7 @@ PARTS = [
 ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=3))
 def test_totals_are_the_sums_of_layers_on_random_chains(parts):
     module = build({"chain": [{"block": "conv", "width": 4}, *parts]}, (3, 13, 16))

@@ -62,7 +62,7 @@ def test_inverse_equals_pywavelets(size, dtype):
     assert np.abs(ours - theirs).max() <= TOLERANCE[dtype] * max(np.abs(theirs).max(), 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sides, sides, st.integers(1, 5), st.integers(1, 3))
 def test_reconstructs_perfectly(height, width, levels, channels):
     x = image(height, width, channels)
@@ -70,7 +70,7 @@ def test_reconstructs_perfectly(height, width, levels, channels):
     torch.testing.assert_close(haar_levels_inverse(approximation, details, (height, width)), x)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(even_sides, even_sides)
 def test_keeps_energy_on_even_sides(height, width):
     x = image(height, width)
@@ -78,7 +78,7 @@ def test_keeps_energy_on_even_sides(height, width):
     torch.testing.assert_close(approximation.square().sum() + details.square().sum(), x.square().sum())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(even_sides, even_sides)
 def test_gradient_of_an_orthogonal_transform_is_its_inverse(height, width):
     x = image(height, width).requires_grad_()

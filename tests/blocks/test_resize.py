@@ -11,7 +11,7 @@ from blocks.spec import build
 SIDE = st.integers(1, 12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.tuples(SIDE, SIDE), st.tuples(SIDE, SIDE))
 def test_resized_is_torchs_bilinear(old, new):
     x = torch.randn(2, 3, *old, dtype=torch.float64, requires_grad=True)
@@ -24,7 +24,7 @@ def test_resized_is_torchs_bilinear(old, new):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.tuples(SIDE, SIDE), st.tuples(SIDE, SIDE))
 def test_adaptive_pool_is_torchs(old, new):
     x = torch.randn(2, 3, *old)
