@@ -12,6 +12,7 @@ from fake_records import scored
 
 from bench import plans
 from bench.cli import app, main
+from bench.listing import KINDS
 from bench.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -112,8 +113,33 @@ def test_list_shows_options_defaults_and_what_it_is(capsys: pytest.CaptureFixtur
     residual = next(row for row in listed["blocks"] if row["block"] == "residual")
     assert "norm='none'" in residual["options"]
     assert "x + f(x)" in residual["what"]
-    assert {"digits", "wave_source", "tumour_phantom", "mnist", "brats"} <= {row["data"] for row in listed["data"]}
-    assert ("segmentation", "dice") in {(row["task"], row["metric"]) for row in listed["metrics"]}
+    assert {"digits", "wave_source", "tumour_phantom", "mnist", "brats"} <= {row["data set"] for row in listed["data"]}
+    dice = next(row for row in listed["metrics"] if row["metric"] == "dice")
+    assert (dice["tasks"], dice["better"], dice["unit"]) == ("segmentation", "higher", "share")
+    assert listed.keys() == set(KINDS)
+    assert all(row["what"].strip() for kind, rows in listed.items() if kind != "suites" for row in rows)
+
+
+def test_what_cannot_be_listed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "block"]) == 2
+    assert "'block' cannot be listed; did you mean 'blocks'?" in capsys.readouterr().err
+
+
+def test_upgrade_rewrites_a_suite_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "old.yaml"
+    file.write_text("base:  # a comment\n  recipe: {optimizer: sgd, momentum: 0.9, lr: 0.1}\nvariants: {a: {}}\n")
+    assert main(["upgrade", str(file)]) == 0
+    assert f"{file}:2: base.recipe: optimizer" in capsys.readouterr().out
+    new = "base:  # a comment\n  recipe: {optimizer: {name: sgd, momentum: 0.9}, lr: 0.1}\nvariants: {a: {}}\n"
+    assert file.read_text() == new
+    assert main(["upgrade", str(file)]) == 0
+    assert "nothing to rewrite" in capsys.readouterr().out
+    assert main(["upgrade", str(tmp_path / "none.yaml")]) == 2
+
+
+def test_suites_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "suites", "--format", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
     assert {"ablation", "smoke"} <= {row["suite"] for row in listed["suites"]}
 
 

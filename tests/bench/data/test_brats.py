@@ -167,11 +167,11 @@ def test_own_names_a_mask_and_sub_folders_of_the_splits(data_folder: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"modalities": {}}, r"'modalities' must be at least one modality"),
-        ({"modalities": {"t1": 3}}, r"'modalities' must be a mapping"),
-        ({"values": [1, 1]}, r"'values' must be different labels from 1"),
-        ({"size": 0}, r"'size' must be at least 1 pixel"),
-        ({"test": 1.0}, r"'test' must be a share between 0 and 1"),
+        ({"modalities": {}}, r"modalities: expected at least one modality"),
+        ({"modalities": {"t1": 3}}, r"modalities: expected a mapping"),
+        ({"values": [1, 1]}, r"values: expected different labels from 1"),
+        ({"size": 0}, r"size: expected at least 1 pixel"),
+        ({"test": 1.0}, r"test: expected a share between 0 and 1"),
         ({"test": ["p9"]}, r"`test` names p9, but the patients are HGG/p0, HGG/p1"),
         ({"test": ["p0", "p1", "p2", "p3", "p4"]}, r"of 5 patients none is left to train on"),
         ({"slices": "tumor"}, r"did you mean 'tumour'"),

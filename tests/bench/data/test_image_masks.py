@@ -187,8 +187,8 @@ def test_a_corrupt_set_is_one_clear_error(cells: Path, apply: Callable[[Path], N
         ({"masks": "masks/*_*.png"}, r"is neither a sub-folder nor a pattern"),
         ({"masks": "masks/*_mask.png"}, r"'masks/\*_mask\.png' has no image"),
         ({"images": "images/c0*.png", "masks": "masks/c0*.png"}, r"has 1 images, too few"),
-        ({"size": 0}, r"'size' must be at least 1 pixel, got 0"),
-        ({"test": 0.0}, r"'test' must be a share between 0 and 1"),
+        ({"size": 0}, r"size: expected at least 1 pixel, got 0"),
+        ({"test": 0.0}, r"test: expected a share between 0 and 1"),
         ({"normalise": "images"}, r"did you mean 'image'"),
     ],
 )

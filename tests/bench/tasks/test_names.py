@@ -9,7 +9,7 @@ import pytest
 from bench.tasks import TASKS
 
 ROOT = Path(__file__).parents[3]
-EARLIER = {ROOT / "bench/migration.py"}
+EARLIER = {ROOT / "bench/runs/migration.py"}
 """Says what tasks were called in records of an earlier schema."""
 
 
