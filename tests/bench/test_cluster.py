@@ -222,7 +222,7 @@ def test_other_versions_are_an_error_that_names_both(machines: Any, monkeypatch:
     mine = nodes.here()
     monkeypatch.setattr(nodes, "here", lambda: mine | {"torch": "2.0.1"})
     with pytest.raises(ClusterError, match=r"node .* has other versions .*torch 2\.\d+\.\d+\S* there and 2\.0\.1 here"):
-        cluster(machines.address).__enter__()
+        cluster(Machine(cluster=machines.address)).__enter__()
 
 
 def test_a_plug_in_that_is_broken_is_one_error(there: Cluster) -> None:
@@ -241,7 +241,7 @@ def test_a_node_joins_and_dies_in_the_middle_and_its_run_goes_on_elsewhere(machi
     runs = [a_run("waits"), *(a_run("ok", number) for number in range(1, 7))]
     work = partial(cluster_work.work, folder=tmp_path, notes=tmp_path / "notes.txt")
     waiting = cargo.checkpoint(tmp_path, runs[0].id)
-    with cluster(machines.address, say=heard.message) as found:
+    with cluster(Machine(cluster=machines.address), heard.message) as found:
         only = replace(found, members=[node for node in found.members if node.id == third.node_id])
 
         def kill() -> None:
@@ -273,7 +273,7 @@ def test_a_node_that_does_not_answer_is_left_out_and_said(machines: Any, monkeyp
     raylet.send_signal(signal.SIGSTOP)
     try:
         began = time.monotonic()
-        with cluster(machines.address, say=heard.message) as found:
+        with cluster(Machine(cluster=machines.address), heard.message) as found:
             assert len(found.members) == 2
         assert time.monotonic() - began < 15
     finally:
