@@ -1,6 +1,7 @@
 """Ids that last: what a run is named by, and the promise that defaults are."""
 
 import json
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -212,9 +213,15 @@ def recorded() -> dict[str, Run]:
 
 
 def test_every_reference_run_is_named_by_what_it_is(recorded: dict[str, Run]) -> None:
-    """So none is merged with another, whatever was recorded of it."""
     assert len(recorded) > 1000
     assert all(one.id == name for name, one in recorded.items())
+
+
+def test_no_two_reference_runs_are_one() -> None:
+    """Each line of each folder is a run or a profile of its own: were two named alike, the later would hide the other."""
+    for store in map(Store, sorted(REFERENCE.glob("*/"))):
+        if store.has_records:
+            assert len(store.records()) == lzma.decompress(store.packed.read_bytes()).count(b"\n"), store.folder
 
 
 def test_a_new_option_and_a_new_field_rename_nothing(recorded: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
