@@ -1,5 +1,6 @@
 """A Run is all that decides a result; a RunRecord is what it gave. Both are frozen, checked and written as JSON."""
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -201,12 +202,22 @@ class Run(Model):
     plugins: dict[str, str] = {}
     """``KIND NAME`` → fingerprint of the code of each plug-in's part in the run (bench.plugins.fingerprint)."""
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
-        """The sha-256 of the canonical JSON of the Run without what equals its default, as 64 hex digits (bench.runs.ids)."""
+        """The sha-256 of the canonical JSON of the Run without what equals its default, as 64 hex digits (bench.runs.ids).
+
+        It travels with the run: a process that only passes runs on needs no registry, and so no torch.
+        """
         from bench.runs.ids import run_id
 
         return run_id(self)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As of any model; a run that is changed has another id."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update:
+            copied.__dict__.pop("id", None)
+        return copied
 
 
 def _finite(value: Any) -> Any:

@@ -2,6 +2,9 @@
 
 import json
 import lzma
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -198,6 +201,18 @@ def effective(recipe: dict[str, Any]) -> Any:
 def test_ids_are_equal_exactly_where_all_that_matters_is(one: dict[str, Any], two: dict[str, Any]) -> None:
     first, second = run(recipe=Recipe(**one)), run(recipe=Recipe(**two))
     assert (first.id == second.id) == (effective(one) == effective(two))
+
+
+def test_an_id_travels_with_its_run_and_not_with_a_changed_one() -> None:
+    named = run()
+    assert named.id == RUN.id
+    program = "import pickle, sys; run = pickle.loads(sys.stdin.buffer.read()); print(run.id, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(named), capture_output=True, check=True)
+    assert done.stdout.decode().split() == [named.id, "False"]
+    changed = named.model_copy(update={"seed": Seed(init=7, data=7)})
+    assert changed.id == run(seed=Seed(init=7, data=7)).id != named.id
+    assert named == run()  # whose id was not asked for
+    assert "id" not in named.model_dump()
 
 
 def reference_runs() -> Iterator[tuple[str, Run]]:
