@@ -1,5 +1,6 @@
 """Committed results belong to a suite that still exists, and their tables follow from their records."""
 
+import functools
 import re
 import shutil
 import zipfile
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import plans
+from bench import api, plans
 from bench.api import Job
 from bench.predictions import WHOLE
 from bench.profile import profiled
@@ -23,6 +24,8 @@ from bench.tune.tables import confirmed_frame, trials_frame
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = [store.folder for store in stores(ROOT / "results" / "reference")]
+loaded = functools.cache(bench.load)
+pytestmark = pytest.mark.xdist_group("reference")  # one worker, where a suite is loaded once
 SEARCHES = [folder for folder in FOLDERS if (folder / "tune").exists()]
 
 
@@ -42,7 +45,7 @@ def copied(folder: Path, to: Path) -> Path:
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_suite_still_plans_these_runs(folder: Path) -> None:
     """What is not run yet is counted in the folder's README.md, and missing in its tables."""
-    suite, records = bench.load(ROOT / "suites" / f"{folder.name}.yaml"), Store(folder).records()
+    suite, records = loaded(ROOT / "suites" / f"{folder.name}.yaml"), Store(folder).records()
     assert records
     planned = {run.id for run in suite.runs()}
     assert suite.tune or {record.run.id for record in records} <= planned
@@ -61,9 +64,12 @@ def test_of_predictions_scores_and_pictures_are_committed() -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_costs_follow_from_the_records(folder: Path, tmp_path: Path) -> None:
-    suite = bench.load(ROOT / "suites" / f"{folder.name}.yaml")
-    found = profiled(Job(suite, tmp_path, (), None, View()), Store(copied(folder, tmp_path)))
+def test_costs_follow_from_the_records(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the committed plan, as if it was made here: to make it anew builds every network once more."""
+    suite, store = ROOT / "suites" / f"{folder.name}.yaml", Store(copied(folder, tmp_path))
+    monkeypatch.setattr(api, "load", loaded)
+    plans.keep(plans.expected(folder), store.folder, plans.fingerprint(suite, ()))
+    found = profiled(Job(suite, tmp_path, (), None, View()), store)
     table = folder / "tables" / "profile.csv"
     assert table.exists() == bool(found.records)
     if found.records:
