@@ -55,6 +55,20 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_plugin_stays() -> Iterator[None]:
+    """What a module's plug-ins registered goes with it: a plot or a table format of theirs would stand in every later report."""
+    yield
+    from bench import plugins
+    from bench.listing import registries
+
+    for registry in registries().values():
+        for name in [*registry]:
+            if registry[name].build.__module__.startswith(plugins.PREFIX):
+                del registry[name]
+    plugins._loaded.clear()
+
+
 @pytest.fixture(scope="module")
 def forked_workers() -> Iterator[None]:
     """Workers that need not import torch anew (``tests/forked.py``)."""

@@ -24,7 +24,7 @@ from bench.suite import load_dict
 from bench.tasks import task_of
 from bench.tasks.base import TASKS
 from blocks.head import HEAD_OPTIONS, OUTPUT_OPTIONS
-from blocks.spec import BLOCKS, Options, Registry
+from blocks.spec import BLOCKS, Entry, Options, Registry
 from blocks.spec.options import canonical
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ HINT = (
 def defaults() -> dict[str, Any]:
     """Every default that an id leaves out: kind → name → option → value."""
     found: dict[str, Any] = {
-        registry.kind: {name: of_options(entry.options) for name, entry in registry.items()}
+        registry.kind: {name: of_options(entry.options) for name, entry in registry.items() if is_ours(entry)}
         for registry in (BLOCKS, DATASETS, *registries().values())
         if registry.kind not in ("plot", "table format", "metric")  # no run is named by those
     }
@@ -53,9 +53,16 @@ def defaults() -> dict[str, Any]:
         fields = model.model_fields.items()
         found[name] = {name: {key: field.get_default() for key, field in fields if not field.is_required()}}
     found["task"] = {
-        name: {"own_loss": dict(task_of(name).own_loss), "primary": task_of(name).primary} for name in TASKS
+        name: {"own_loss": dict(task_of(name).own_loss), "primary": task_of(name).primary}
+        for name, entry in TASKS.items()
+        if is_ours(entry)
     }
     return json.loads(json.dumps(found, sort_keys=True))
+
+
+def is_ours(entry: Entry[Any]) -> bool:
+    """Other tests of the process may have registered things of their own."""
+    return entry.build.__module__.startswith(("bench.", "blocks."))
 
 
 def of_options(options: Options) -> dict[str, Any]:
