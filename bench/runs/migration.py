@@ -105,7 +105,7 @@ def first_id(run: Mapping[str, Any]) -> str:
 
 
 def rename(folder: Path, renamed: Mapping[str, str]) -> None:
-    """Gives what a results folder names by run ids their new ones: predictions, a search's journal, the plan.
+    """Gives what a results folder names by run ids their new ones: predictions, a search's journal, the plan, tables and sections.
 
     Done again after an interruption, it goes on. Checkpoints go: another code wrote them, and would not read them.
     """
@@ -115,7 +115,8 @@ def rename(folder: Path, renamed: Mapping[str, str]) -> None:
     for file in (folder / "checkpoints").glob("*.pt"):
         if file.stem in renamed:
             file.unlink(missing_ok=True)
-    for file in (folder / "tune" / "journal.log", folder / "plan.json"):
+    named = [folder / "tune" / "journal.log", folder / "plan.json", *(folder / "tables").glob("*.csv")]
+    for file in (*named, *(folder / "sections").glob("*.json")):
         with contextlib.suppress(FileNotFoundError):
             text = file.read_text("utf-8")
             new = re.sub(r"[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text)

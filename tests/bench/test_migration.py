@@ -140,7 +140,7 @@ def test_a_results_folder_of_then_goes_on(folder: Path) -> None:
     renamed = {old["id"]: json.loads(new)["id"] for old, new in zip(before, lines, strict=True)}
     names = {file.stem for file in (EARLIER / "results" / "predictions").glob("*.npz")}
     text = "".join(
-        file.read_text() for file in (folder / "plan.json", folder / "tune" / "journal.log", folder / RECORDS)
+        (folder / name).read_text() for name in ("plan.json", "tune/journal.log", "tables/trials.csv", RECORDS)
     )
     assert names <= renamed.keys()
     assert not [old for old, new in renamed.items() if old != new and old in text]

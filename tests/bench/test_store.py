@@ -22,7 +22,7 @@ def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(number: int, **fields: object) -> RunRecord:
-    run = a_run("ok", number)
+    run = a_run("ok", number).model_copy(update={"head": {}})  # a changed run is named anew, by what it is
     return RunRecord.model_validate(
         {"id": run.id, "run": run, "status": "done", "environment": here("cpu")} | fields
     )  # fmt: skip
