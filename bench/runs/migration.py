@@ -105,7 +105,7 @@ def first_id(run: Mapping[str, Any]) -> str:
 
 
 def rename(folder: Path, renamed: Mapping[str, str]) -> None:
-    """Gives what a results folder names by run ids their new ones: predictions, a search's journal, the plan, tables and sections.
+    """Gives what a results folder names by run ids their new ones: predictions, a search's journal, plan, tables and sections.
 
     Done again after an interruption, it goes on. Checkpoints go: another code wrote them, and would not read them.
     """
