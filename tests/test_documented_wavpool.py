@@ -78,7 +78,7 @@ def test_wavpool_authors_protocol():
         run = cell.runs[0]
         assert len(cell.runs) == 10
         assert run.recipe.model_dump(exclude={"lr"}, exclude_defaults=True) == {
-            "optimizer": "sgd",
+            "optimizer": {"name": "sgd", "momentum": 0.0, "nesterov": False},
             "batch_size": 640,
             "shuffle": False,
             "average": "batches",

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.errors import show
 from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
-from bench.runs import loss_terms
+from bench.runs import Recipe, loss_terms
 from bench.runs.migration import AUGMENTATIONS as EARLIER_AUGMENTATIONS
 from bench.runs.migration import MOVED
 from bench.tasks import LOSSES
@@ -30,6 +30,17 @@ def resolved_recipe(written: Any) -> tuple[Any, list[Problem]]:
     if written.get("loss") is not None:
         recipe["loss"] = _resolved_loss(written["loss"], problems)
     return recipe, problems
+
+
+def optimizer_problem(recipe: Recipe) -> str | None:
+    """Why there is no optimizer with these options together, in its own words; None where there is one."""
+    import torch
+
+    try:
+        OPTIMIZERS.bind(recipe.optimizer)([{"params": [torch.nn.Parameter(torch.zeros(1))]}], recipe.lr)
+    except (ValueError, TypeError) as error:
+        return f"{recipe.optimizer['name']!r} cannot be made with these options: {error}"
+    return None
 
 
 def _resolved(registry: Registry[Any], spec: Any, path: Path, problems: list[Problem]) -> Any:

@@ -13,7 +13,7 @@ from bench.runs.ids import parts_from_plugins
 from bench.suite.drafts import Point
 from bench.suite.explain import checked
 from bench.suite.problems import Problems
-from bench.suite.recipes import resolved_recipe
+from bench.suite.recipes import optimizer_problem, resolved_recipe
 from bench.tasks import task_of
 from blocks.head import resolve_head
 from blocks.spec import SpecError, resolve
@@ -116,6 +116,8 @@ class _Check:
         except SpecError as error:
             for problem in error.problems:
                 self._add(("recipe", *problem.path), problem.message)
+        if message := optimizer_problem(run.recipe):
+            self._add(("recipe", "optimizer"), message)
         for i, message in augmentation_problems(run.recipe.augment, data.in_shape, task):
             self._add(("recipe", "augment", i), message)
         own, _ = resolved_recipe({"loss": task.own_loss})

@@ -39,7 +39,8 @@ class SpecError(UserError):
 def nearest(name: Any, known: Iterable[str]) -> str:
     """``; did you mean 'dropout'?``, or the known names where none is near."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
+    close = [known for known in names if known.lower() == str(name).lower()]
+    close = close or difflib.get_close_matches(str(name), names, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known are {', '.join(names)}" if names else "; there are none"
