@@ -1,5 +1,6 @@
 """The ``tune:`` part of a suite file: what a hyper-parameter search varies, how often, and by what it judges."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -158,8 +159,18 @@ class Tune(Model):
         for name in searched:
             if name in known and not self.dimensions(name):
                 yield ("space",), f"there is nothing to search for {name!r}: give at least one path and its values"
+            yield from self._nested(name)
         yield from self._of_metrics(task)
         yield from self._of_methods()
+
+    def _nested(self, variant: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """A path inside another: of a trial that sets both, one would undo the other."""
+        keys = self.dimensions(variant)
+        for outer, inner in itertools.permutations(keys, 2):
+            if inner.startswith(f"{outer}."):
+                own = inner in self.space_for.get(variant, {})
+                place = ("space_for", variant, inner) if own else ("space", inner)
+                yield place, f"lies inside {outer!r}, which is searched beside it: search one of the two"
 
     def _of_metrics(self, task: str | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """A metric that no run has."""
