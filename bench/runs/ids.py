@@ -67,36 +67,45 @@ def identity(run: "Run") -> dict[str, Any]:
         "recipe": _recipe(run.recipe),
         "budget": _set_fields(run.budget, "budget"),
         "seed": run.seed.model_dump(),
-        "evaluate": [] if set(run.evaluate) == {"validation", "test"} else sorted(run.evaluate),
         "plugins": run.plugins,
     }
-    return {name: part for name, part in parts.items() if part}
+    given = {name: part for name, part in parts.items() if part}
+    return given if set(run.evaluate) == {"validation", "test"} else {**given, "evaluate": sorted(run.evaluate)}
 
 
 def _recipe(recipe: "Recipe") -> dict[str, Any]:
     from bench.recipe import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
     from bench.tasks.base import LOSSES
 
-    specs = {"optimizer": _minimal(OPTIMIZERS, recipe.optimizer), "schedule": _minimal(SCHEDULES, recipe.schedule)}
-    default = type(recipe)()
-    return {
-        **_set_fields(recipe, "recipe"),
-        **{name: spec for name, spec in specs.items() if spec != getattr(default, name)},
-        **({"augment": [_minimal(AUGMENTATIONS, spec) for spec in recipe.augment]} if recipe.augment else {}),
-        **({"loss": {name: _term(LOSSES, name, term) for name, term in recipe.loss.items()}} if recipe.loss else {}),
-    }
+    return _set_fields(recipe, "recipe") | _not_default(recipe, "recipe", {
+        "optimizer": _minimal(OPTIMIZERS, recipe.optimizer),
+        "schedule": _minimal(SCHEDULES, recipe.schedule),
+        "augment": [_minimal(AUGMENTATIONS, spec) for spec in recipe.augment],
+        "loss": {name: _term(LOSSES, name, term) for name, term in recipe.loss.items()},
+    })  # fmt: skip
+
+
+SPECS = ("optimizer", "schedule", "augment", "loss")
+"""The fields of a recipe that registries resolve."""
 
 
 def _set_fields(model: BaseModel, kind: str) -> dict[str, Any]:
-    """The fields that are not at their default, and inner models alike; what a registry resolves is left to it."""
-    found: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        default = promises().get((kind, kind, name), field.get_default(call_default_factory=True))
-        if name in ("optimizer", "schedule", "augment", "loss") or value == default:
-            continue
-        found[name] = _set_fields(value, name) if isinstance(value, BaseModel) else _plain(value)
-    return found
+    """The fields that are not at their default, and inner models alike, but for specs."""
+    values = {name: getattr(model, name) for name in type(model).model_fields if name not in SPECS}
+    return {
+        name: _set_fields(value, name) if isinstance(value, BaseModel) else value
+        for name, value in _not_default(model, kind, {key: _plain(value) for key, value in values.items()}).items()
+    }
+
+
+def _not_default(model: BaseModel, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values of a model's fields that are not what their absence stands for."""
+    fields, first = type(model).model_fields, promises()
+    return {
+        name: value
+        for name, value in values.items()
+        if value != _plain(first.get((kind, kind, name), fields[name].get_default(call_default_factory=True)))
+    }
 
 
 def _term(losses: Registry[Any], name: str, term: Mapping[str, Any]) -> dict[str, Any]:

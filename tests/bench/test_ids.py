@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 
 from bench.data.base import DATASETS
 from bench.listing import registries
@@ -136,6 +137,7 @@ OTHER = {
     "a budget in another unit": run(budget=Budget(steps=2)),
     "a seed of the data": run(seed=Seed(init=0, data=1)),
     "one split": run(evaluate=("validation",)),
+    "no split": run(evaluate=()),
     "code of a plug-in": run(plugins={"block conv": "0" * 64}),
     "other code of a plug-in": run(plugins={"block conv": "1" * 64}),
 }
@@ -272,6 +274,15 @@ def test_a_default_that_changed_keeps_old_ids_and_gives_new_runs_new_ones(monkey
     after = {depth: run(network={"block": "conv", "width": 4, "depth": depth}).id for depth in (2, 3)}
     assert after == before
     assert run(network=BLOCKS.resolve({"block": "conv", "width": 4})).id == before[3]
+
+
+def test_a_default_spec_of_a_recipe_that_changed_keeps_old_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    adam, sgd = run(recipe=Recipe(optimizer="adam")).id, run(recipe=Recipe(optimizer="sgd")).id
+    monkeypatch.setitem(Recipe.model_fields, "optimizer", FieldInfo(annotation=dict, default={"name": "sgd"}))
+    assert run(recipe=Recipe(optimizer="sgd")).id != sgd, "unless the table says what absence stands for"
+    monkeypatch.setattr(ids, "CHANGED", (Changed("recipe", "recipe", "optimizer", 3, {"name": "adam"}),))
+    assert run(recipe=Recipe(optimizer="adam")).id == adam
+    assert run(recipe=Recipe(optimizer="sgd")).id == sgd
 
 
 def test_a_new_setting_of_profiles_renames_none() -> None:
