@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from bench.environment import code_version
 from bench.errors import UserError
 from bench.plugins import hash_file
 from bench.runs import SCHEMA
-from bench.runs.migration import TASKS_BEFORE
+from bench.runs.migration import TASKS_BEFORE, with_new_ids
 from bench.store import Store, write_if_changed
 from bench.suite.plan import Plan
 
@@ -27,7 +26,7 @@ def stored(folder: Path) -> tuple[str, Plan] | None:
         kept = json.loads(text)
         if kept.get("schema_version", 1) < SCHEMA:
             renamed = Store(folder).renamed()
-            kept = json.loads(re.sub(r"[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text))
+            kept = json.loads(with_new_ids(text, renamed))
             for cell in kept["plan"]["cells"]:
                 cell["task"] = TASKS_BEFORE.get(cell["task"], cell["task"])
         return kept["made_from"], Plan.model_validate(kept["plan"])

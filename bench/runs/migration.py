@@ -5,15 +5,16 @@ schedule and every augmentation. Bits are those of the order in which augmentati
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench import plugins
-from bench.runs import SCHEMA, Run, Setting
+from bench.runs import SCHEMA, Run, Setting, ids
 
 TASKS_BEFORE = {"regression": "localisation"}
 """Name of a task in schema 1 → its name now."""
@@ -48,11 +49,13 @@ AUGMENTATIONS = {
 
 
 def migrated(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of any earlier schema as one of this one, with the run's new id.
+    """A record of any earlier schema as one of this one, with the run's id of today.
 
     A run that used a plug-in keeps its old id where the plug-in is not loaded, or is another by now: no run of today is the same.
     """
-    run = Run.model_validate(migrated_run(record["run"]))
+    schema = record.get("schema_version", 1)
+    settings = migrated_run(record["run"]) if schema < 2 else record["run"]
+    run = Run.model_validate(with_first_meanings(settings, schema))
     code = _plugin_code(run, record["environment"].get("plugins", {}))
     found = {**record, "schema_version": SCHEMA, "run": run.model_dump(mode="json")}
     if code is None:
@@ -80,6 +83,36 @@ def migrated_run(run: Mapping[str, Any]) -> dict[str, Any]:
     return {**run, "recipe": recipe}
 
 
+def with_first_meanings(run: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    """The settings of a run of a schema, in which absence still stood for what ``ids.CHANGED`` says, with that written out."""
+    found: dict[str, Any] = copy.deepcopy(dict(run))
+    for change in ids.CHANGED:
+        if change.since > schema:
+            for kind, name, options in _specs(found):
+                if (kind, name) == (change.kind, change.name):
+                    options.setdefault(change.option, change.first)
+    return found
+
+
+def _specs(run: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(kind, name, options) of everything in a run that has options with defaults."""
+    recipe = run["recipe"]
+    yield from (
+        ("recipe", "recipe", recipe),
+        ("head", "head", run["head"]),
+        ("data set", run["data"]["name"], run["data"]),
+    )
+    yield from ((kind, recipe[kind]["name"], recipe[kind]) for kind in ("optimizer", "schedule"))
+    yield from (("augmentation", spec["name"], spec) for spec in recipe["augment"])
+    yield from (("loss", name, term) for name, term in recipe["loss"].items())
+    todo: list[Any] = [run["network"]]
+    while todo:
+        part = todo.pop()
+        todo += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        if isinstance(part, dict) and "block" in part:
+            yield "block", part["block"], part
+
+
 def _loss(weights: Mapping[str, float], smoothing: float) -> dict[str, Any]:
     if smoothing:
         weights = weights or {"cross_entropy": 1.0}
@@ -89,11 +122,9 @@ def _loss(weights: Mapping[str, float], smoothing: float) -> dict[str, Any]:
 
 def _plugin_code(run: Run, recorded: Mapping[str, str]) -> dict[str, str] | None:
     """The fingerprints of the run's plug-in parts; None where they are not those that it was trained with."""
-    from bench.runs.ids import parts_from_plugins, unknown_parts
-
-    if unknown_parts(run):
+    if ids.unknown_parts(run):
         return None
-    code = parts_from_plugins(run)
+    code = ids.parts_from_plugins(run)
     same = all(plugins.hashes().get(name) == digest for name, digest in recorded.items())
     return code if same or not code else None
 
@@ -102,6 +133,11 @@ def first_id(run: Mapping[str, Any]) -> str:
     """The id that a run had in schema 1: of all its settings."""
     canonical = json.dumps(run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def with_new_ids(text: str, renamed: Mapping[str, str]) -> str:
+    """A text with the new id in the place of every old one."""
+    return re.sub(r"[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text)
 
 
 def rename(folder: Path, renamed: Mapping[str, str]) -> None:
@@ -119,7 +155,7 @@ def rename(folder: Path, renamed: Mapping[str, str]) -> None:
     for file in (*named, *(folder / "sections").glob("*.json")):
         with contextlib.suppress(FileNotFoundError):
             text = file.read_text("utf-8")
-            new = re.sub(r"[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text)
+            new = with_new_ids(text, renamed)
             if new != text:
                 partial = file.with_name(f".{file.name}.migrated")
                 partial.write_text(new, "utf-8")

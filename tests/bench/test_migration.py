@@ -11,11 +11,12 @@ import pytest
 import bench
 from bench import plans
 from bench.errors import UserError
-from bench.runs import Run, migration
+from bench.runs import Run, ids, migration
 from bench.schedule import Machine
 from bench.store import RECORDS, Store
 from bench.tune import tune
 from bench.upgrade import upgrade
+from blocks.spec import BLOCKS
 
 EARLIER = Path(__file__).with_name("earlier")
 CPU = Machine("cpu", workers=1)
@@ -78,6 +79,24 @@ def test_the_first_id_was_of_all_settings() -> None:
     trained = [record for record in first_records() if record["kind"] == "train"]
     assert trained
     assert all(migration.first_id(record["run"]) == record["id"] for record in trained)
+
+
+def test_what_absence_stood_for_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default that changes in a later schema: records of before keep their meaning, and so their id."""
+    record = migration.migrated(first_records()[0])
+    record["run"]["network"] = {"chain": [{"block": "mlp", "widths": [4]}, {"block": "linear", "width": 3}]}
+    del record["run"]["recipe"]["shuffle"]
+    record["id"] = Run.model_validate(record["run"]).id
+    changes = [("recipe", "recipe", "shuffle", True), ("block", "mlp", "act", "relu"), ("data set", "noise", "seed", 0)]
+    monkeypatch.setattr(ids, "CHANGED", tuple(ids.Changed(*change[:3], 3, change[3]) for change in changes))
+    act = BLOCKS["mlp"].options["act"]
+    monkeypatch.setitem(BLOCKS["mlp"].options, "act", act.replace(default="gelu"))
+    found = migration.migrated(record)
+    assert found["run"]["recipe"]["shuffle"] is True
+    assert found["run"]["network"]["chain"][0]["act"] == "relu"
+    assert found["id"] == record["id"]
+    monkeypatch.setattr(ids, "CHANGED", tuple(change._replace(since=2) for change in ids.CHANGED))
+    assert "act" not in migration.migrated(record)["run"]["network"]["chain"][0], "of this schema, it means today's"
 
 
 @pytest.fixture
