@@ -72,7 +72,7 @@ def fingerprint(folder: Path, cell: str, run: str, group: str = "") -> str:
 def pack(folder: Path, cells: Mapping[str, Sequence[str]], say: Callable[[str], None]) -> None:
     """Moves the arrays of runs into the packs of their cells. ``cells``: key → runs, the first of which keeps its pictures.
 
-    Only one process may pack at a time. A file that is damaged is moved aside, and ``say`` is told; it is told, too, where the
+    Only one process may pack at a time. A file that is damaged is moved aside, with a message to ``say``; so is it said where the
     disk cannot be written, and everything is then as it was.
     """
     waiting = {file.stem for file in (folder / RUNS).glob("*.npz")}

@@ -30,7 +30,7 @@ class View:
 
 
 def score_lines(scores: Scores, column: Column, cell: PlanCell) -> list[str]:
-    """What is told of a cell where it is pointed at: mean with interval, and n."""
+    """The hover text of a cell: mean with interval, and n."""
     metric = scores.metric(column.task)
     values, (low, high) = scores.values(cell, metric), scores.interval(cell, metric)
     return [f"{scores.label(column)} {estimate(stats.mean(values), (high - low) / 2)}", f"n {len(values)} runs"]

@@ -77,13 +77,13 @@ def _earlier_spellings(written: Mapping[str, Any]) -> Iterator[Problem]:
         if moved:
             name = _with_options(spec, written.get(spec, DEFAULT_OF[spec]), moved.values())
             options = "".join(f", {option}: {show(written[key])}" for key, option in moved.items())
-            yield _respelt(next(iter(moved)), f"{spec}: {{name: {name}{options}}}")
+            yield _moved(next(iter(moved)), f"{spec}: {{name: {name}{options}}}")
     if "label_smoothing" in written:
         smoothing = show(written["label_smoothing"])
-        yield _respelt("label_smoothing", f"loss: {{cross_entropy: {{label_smoothing: {smoothing}}}}}")
+        yield _moved("label_smoothing", f"loss: {{cross_entropy: {{label_smoothing: {smoothing}}}}}")
     if isinstance(augment := written.get("augment"), Mapping):
         specs = ", ".join(_augment_text(name, value) for name, value in augment.items())
-        yield _respelt("augment", f"augment: [{specs}]", "is a list of augmentations now, applied in order")
+        yield _moved("augment", f"augment: [{specs}]", "is a list of augmentations now, applied in order")
 
 
 def _with_options(spec: str, name: Any, options: Iterable[str]) -> Any:
@@ -98,6 +98,6 @@ def _augment_text(name: str, value: Any) -> str:
     return f"{{name: {name}{f', {option}: {value}' if option else ''}}}"
 
 
-def _respelt(key: str, text: str, what: str = "") -> Problem:
+def _moved(key: str, text: str, what: str = "") -> Problem:
     what = what or f"is an option of the {text.partition(':')[0]} now"
     return Problem((key,), f"{key!r} {what}: write '{text}', or let 'bench upgrade FILE' rewrite the file")

@@ -4,6 +4,7 @@ A task says what a target means. All that depends on the kind of target stands i
 its losses and metrics, what is stored of an example, what is drawn of it, how augmentation moves it, what a profile feeds.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import add
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks.spec import Problem, Registry, SpecError, UserError, nearest, show
+from blocks.spec import Problem, Registry, SpecError, UserError, nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ class Metric:
         return new == new and (old != old or (new > old if self.direction == "max" else new < old))
 
 
-class Task:
+class Task(ABC):
     """One kind of target. A subclass states what differs; ``own_metrics`` and ``own_loss`` name what is registered."""
 
     name: ClassVar[str]
@@ -75,27 +76,27 @@ class Task:
 
     # targets -----------------------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def check_shape(self, target_shape: Shape) -> str | None:
         """What is wrong with the shape of a data set's targets, as ``expected …, got …``; None where nothing is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check_targets(self, y: "Tensor", target_shape: Shape) -> str | None:
         """What is wrong with the targets of a split of at least one example: dtype, shape, values; or None."""
-        raise NotImplementedError
 
     def prepared(self, y: "Tensor") -> "Tensor":
         """Targets as the losses take them: a batch, on its device."""
         return y
 
+    @abstractmethod
     def sample_targets(self, n: int, in_shape: Shape, target_shape: Shape, generator: "Generator") -> "Tensor":
         """Random targets of ``n`` examples, as a data set has them: what a profile feeds."""
-        raise NotImplementedError
 
     # outputs -----------------------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def statistics(self, output: "Tensor", target: "Tensor") -> "dict[str, Tensor]":
         """What the metrics need to know of each example of a batch, still on the device."""
-        raise NotImplementedError
 
     def gather(self, statistics: "Mapping[str, Tensor]") -> Statistics:
         """The statistics of a pass (or of a batch) as the metrics take them; waits for the device."""
@@ -105,9 +106,9 @@ class Task:
         """What is shown and stored of an output, in float32: class probabilities, numbers, the probability of each pixel."""
         return output.float()
 
+    @abstractmethod
     def example_score(self, statistics: Statistics) -> Array:
         """(N,) how well each single example came out; better in the direction of the primary metric."""
-        raise NotImplementedError
 
     def worth_showing(self, statistics: Statistics, n: int) -> Array:
         """The indices of the examples that pictures may show; all of them, unless a task knows better."""
@@ -123,9 +124,9 @@ class Task:
         """Predictions (as ``predict`` gives them) and targets of a batch, as small as they may be stored."""
         return {"prediction": prediction, "target": target}
 
+    @abstractmethod
     def unpacked(self, arrays: Statistics) -> Statistics:
         """The statistics that metrics take, with ``prediction`` and ``target``, of what ``packed`` and ``brief`` gave."""
-        raise NotImplementedError
 
     overview_of: ClassVar[Sequence[str]] = ()
     """The stored arrays that ``overview`` takes."""
@@ -150,17 +151,17 @@ class Task:
 
     # pictures -----------------------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def draw(self, ax: "Axes", arrays: Statistics, i: int) -> str:
         """Draws target and prediction of example ``i`` over its picture, and gives the title: its score in words."""
-        raise NotImplementedError
 
     def legend(self) -> list[Any]:
         """matplotlib handles of what ``draw`` draws; none where it draws nothing."""
         return []
 
+    @abstractmethod
     def draw_target(self, ax: "Axes", y: Array, names: Sequence[str]) -> str:
         """Draws one example's target over its picture, and gives the title. ``names``: of the classes or masks, if any."""
-        raise NotImplementedError
 
     def target_legend(self, names: Sequence[str]) -> list[Any]:
         """matplotlib handles of what ``draw_target`` draws."""
@@ -227,6 +228,8 @@ M = TypeVar("M", bound=Callable[..., float])
 
 def task(cls: T) -> T:
     """Registers a subclass of ``Task`` under its name with underscores (``ImageRegression`` → ``image_regression``)."""
+    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise ValueError(f"task {cls.__name__!r} does not say {', '.join(missing)}; see bench.tasks.base.Task")
     cls.name = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("_")
     TASKS.register(cls, name=cls.name)
     return cls
@@ -263,10 +266,15 @@ def metric(
 
 
 def task_of(name: str) -> Task:
-    """The task of that name. Raises ``UserError`` with the nearest name where there is none."""
+    """The task of that name. Raises ``UserError`` where there is none, or it names a loss or metric that nobody registered."""
     if name not in TASKS:
-        raise UserError(f"{show(name)} is not a task{nearest(name, TASKS)}")
-    return TASKS[name].build()
+        raise UserError(TASKS.unknown(name))
+    made = TASKS[name].build()
+    for registry, names in ((LOSSES, made.own_loss), (METRICS, made.own_metrics)):
+        for own in names or ("(none)",):
+            if own not in registry:
+                raise UserError(f"task {name!r}: own {registry.kind}: {registry.unknown(own)}")
+    return made
 
 
 # what several tasks need ------------------------------------------------------------------------------------------------------

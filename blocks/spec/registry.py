@@ -6,6 +6,7 @@ with specs nested where an option takes a block. One registry a kind (block, dat
 equals its default. Nothing here needs torch.
 """
 
+import functools
 import importlib
 import inspect
 import json
@@ -22,6 +23,8 @@ Spec = Mapping[str, Any]
 Options = Mapping[str, inspect.Parameter]
 Promises = Mapping[tuple[str, str, str], Any]
 """(kind, name, option) → the value that its absence stands for in an id, where that is not the default of today."""
+BOUND = 256
+"""How many bound functions a registry remembers."""
 F = TypeVar("F", bound=Callable[..., Any])
 G = TypeVar("G", bound=Callable[..., Any])
 
@@ -64,7 +67,7 @@ class Registry(MutableMapping[str, Entry[F]]):
         """``takes``: how many arguments a function has before its options; ``has_defaults``: whether these must have defaults."""
         self.kind, self.key, self._home, self._takes, self._has_defaults = kind, key, home, takes, has_defaults
         self._entries: dict[str, Entry[F]] = {}
-        self._bound: dict[str, Callable[..., Any]] = {}
+        self._bound = functools.lru_cache(maxsize=BOUND)(lambda key: self._bind(self.resolve(json.loads(key))))
 
     def register(
         self, build: G, *, name: str = "", takes: int | None = None, shares: type | None = None, **about: Any
@@ -91,11 +94,11 @@ class Registry(MutableMapping[str, Entry[F]]):
 
     def __setitem__(self, name: str, entry: Entry[F]) -> None:
         self._entries[name] = entry
-        self._bound.clear()
+        self._bound.cache_clear()
 
     def __delitem__(self, name: str) -> None:
         del self._entries[name]
-        self._bound.clear()
+        self._bound.cache_clear()
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._found()))
@@ -126,10 +129,7 @@ class Registry(MutableMapping[str, Entry[F]]):
 
         Bound functions are remembered: losses and schedules are asked for at every step.
         """
-        key = json.dumps(spec, sort_keys=True)
-        if key not in self._bound:
-            self._bound[key] = self._bind(self.resolve(spec))
-        return self._bound[key]
+        return self._bound(json.dumps(spec))
 
     def knows(self, spec: Any) -> bool:
         """Whether every name in a spec is registered."""
@@ -158,7 +158,7 @@ class Registry(MutableMapping[str, Entry[F]]):
                 module = importlib.import_module(home)
                 for part in pkgutil.iter_modules(getattr(module, "__path__", ())):
                     importlib.import_module(f"{home}.{part.name}")
-            except BaseException:
+            except BaseException:  # whatever stops it, Ctrl-C too: half a registry must not pass for the whole
                 self._home = home
                 raise
         return self._entries
@@ -327,7 +327,7 @@ def minimal_options(
 
     An option that is not known is left as it is.
     """
-    kept = {}
+    found = {}
     for key, value in given.items():
         if key in options:
             annotation = options[key].annotation
@@ -335,8 +335,8 @@ def minimal_options(
             value = _minimal_option(value, annotation, promises)
             if default is not inspect.Parameter.empty and value == _minimal_option(default, annotation, promises):
                 continue
-        kept[key] = value
-    return kept
+        found[key] = value
+    return found
 
 
 def _minimal_option(value: Any, annotation: Any, promises: Promises) -> Any:
