@@ -136,10 +136,6 @@ class Registry(MutableMapping[str, Entry[F]]):
         name = self._mapping(spec).get(self.key) if isinstance(spec, str | Mapping) else None
         return isinstance(name, str) and name in self
 
-    def names(self, spec: Any) -> Iterator[str]:
-        """Every registered name that a resolved spec holds."""
-        yield spec[self.key]
-
     def minimal(self, spec: Any, promises: Promises) -> dict[str, Any]:
         """The spec without the options that stand at their default. Raises ``SpecError``."""
         spec = self._mapping(spec)
@@ -209,7 +205,7 @@ class BlockRegistry(Registry[F]):
         return bool(names) and all(isinstance(name, str) and name in self for name in names)
 
     def names(self, spec: Any) -> Iterator[Any]:
-        """As of any registry, at any depth."""
+        """Every name of a block that a resolved spec holds, at any depth."""
         if isinstance(spec, Mapping):
             if "block" in spec:
                 yield spec["block"]
